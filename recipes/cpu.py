@@ -1,0 +1,187 @@
+"""NeMo and Megatron-Core on a CPU: everything that has to change, and why.
+
+NeMo 2.7.3 and Megatron-Core 0.15.3 take a CUDA device for granted. :func:`activate` replaces the few dozen places
+that would fail without one, and nothing else: the models, the parallel layers, the optimizer, the checkpoints and the
+training loop that then run on gloo are NVIDIA's own. It is called by the ``cpu`` hardware profile and by the
+checkpoint converters; where a GPU is there it refuses, so no GPU run can ever be affected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import queue
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from preprocessing.errors import RecipeError
+
+_active = False
+
+
+def activate() -> None:
+    """Make NeMo and Megatron-Core run on this process's CPU; a second call does nothing.
+
+    Raises:
+        RecipeError: a CUDA device is visible to this process.
+    """
+    global _active
+    if _active:
+        return
+    if torch.cuda.is_available():
+        raise RecipeError("the cpu profile was asked for where a GPU is visible; hide it with CUDA_VISIBLE_DEVICES=''")
+    _quiet_cuda_runtime()
+    _CudaToCpu().__enter__()  # stays for the life of the process
+    _patch_megatron()
+    _patch_nemo()
+    _active = True
+
+
+class _NoStream:
+    """Stands in for a CUDA stream or event: CPU work is already in order when the call returns."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def wait_stream(self, stream: Any) -> None:
+        """Nothing to wait for."""
+
+    def wait_event(self, event: Any) -> None:
+        """Nothing to wait for."""
+
+    def synchronize(self) -> None:
+        """Nothing is under way."""
+
+
+def _quiet_cuda_runtime() -> None:
+    """Give the calls that only order or place CUDA work their meaning on a CPU."""
+    cuda: Any = torch.cuda
+    # streams: nemo/lightning/megatron_parallel.py:617, core param_and_grad_buffer.py:370-463
+    cuda.Stream = _NoStream
+    cuda.stream = lambda stream: contextlib.nullcontext()
+    cuda.current_stream = cuda.default_stream = lambda device=None: _NoStream()
+    # placement: `device=torch.cuda.current_device()` stands in about sixty places of Megatron-Core
+    cuda.current_device = lambda: "cpu"
+    cuda.set_device = lambda device: None
+    # waiting and housekeeping: core timers.py:149, filesystem_async.py:230, nemo megatron_strategy.py:1149
+    cuda.synchronize = lambda device=None: None
+    cuda.empty_cache = lambda: None
+    # modules are on the CPU already: nemo megatron_parallel.py:577 calls module.cuda()
+    torch.nn.Module.cuda = lambda self, device=None: self  # type: ignore[method-assign,assignment]
+
+
+class _CudaToCpu(TorchFunctionMode):
+    """Rewrites the device of tensor calls that name "cuda" and drops pinned memory.
+
+    For literals in the code: core schedules.py:573, clip_grads.py:103, optimizer.py:477, rerun_state_machine.py:310;
+    nemo megatron_strategy.py:801-888, data_sampler.py:192, gpt/model/base.py:103.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is torch.Tensor.cuda:
+            return args[0]
+        if func is torch.Tensor.pin_memory:
+            return args[0]
+        if "pin_memory" in kwargs:
+            kwargs["pin_memory"] = False
+        if _names_cuda(kwargs.get("device")):
+            kwargs["device"] = "cpu"
+        if func is torch.Tensor.to:
+            args = tuple("cpu" if _names_cuda(arg) else arg for arg in args)
+        return func(*args, **kwargs)
+
+
+def _names_cuda(value: Any) -> bool:
+    if isinstance(value, torch.device):
+        return value.type == "cuda"
+    return isinstance(value, str) and value.split(":")[0] == "cuda"
+
+
+# Fused kernels that exist on CUDA alone. Set in TransformerConfig.__post_init__ and not in the recipe, because both
+# restored checkpoints and NeMo's set_model_parallel_attributes bring them back.
+_CUDA_FUSIONS = (
+    "apply_rope_fusion",
+    "masked_softmax_fusion",
+    "bias_activation_fusion",
+    "bias_dropout_fusion",
+    "persist_layer_norm",
+    "cross_entropy_loss_fusion",
+    "gradient_accumulation_fusion",
+)
+
+
+def _patch_megatron() -> None:
+    from megatron.core.dist_checkpointing.strategies import filesystem_async
+    from megatron.core.optimizer import clip_grads, optimizer
+    from megatron.core.tensor_parallel.random import CudaRNGStatesTracker
+    from megatron.core.transformer.transformer_config import TransformerConfig
+
+    # the tracker swaps CUDA generator states, which are never seeded here (dot_product_attention.py:207)
+    CudaRNGStatesTracker.fork = lambda self, name=None: contextlib.nullcontext()
+
+    original_post_init = TransformerConfig.__post_init__
+
+    @functools.wraps(original_post_init)
+    def post_init(self: Any) -> None:
+        for fusion in _CUDA_FUSIONS:
+            if hasattr(self, fusion):
+                setattr(self, fusion, False)
+        original_post_init(self)
+
+    TransformerConfig.__post_init__ = post_init
+
+    # Results of a checkpoint save come back through the queue of a spawned manager process, which imports the main
+    # program once more (20 s, and a crash where it has no `if __name__` guard). Saves on a CPU are synchronous: the
+    # process that puts is the one that gets.
+    results: queue.Queue[Any] = queue.Queue()
+    filesystem_async._get_write_results_queue = lambda: results
+
+    # These compare Tensor.type() with the names of CUDA types; they get the CUDA name of the same dtype, so that
+    # Megatron's own sorting of parameters and its own clipping run (clip_grads.py:167, optimizer.py:667).
+    # get_megatron_optimizer's module imported the function by name, so it is replaced there too.
+    clip = _with_cuda_type_names(clip_grads.clip_grad_by_total_norm_fp32)
+    clip_grads.clip_grad_by_total_norm_fp32 = clip
+    optimizer.clip_grad_by_total_norm_fp32 = clip
+    mixed = optimizer.Float16OptimizerWithFloat16Params
+    mixed.__init__ = _with_cuda_type_names(mixed.__init__)
+
+
+@contextlib.contextmanager
+def _cuda_type_names() -> Iterator[None]:
+    original = torch.Tensor.type
+
+    def type_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, *args, **kwargs)
+        return result.replace("torch.", "torch.cuda.", 1) if isinstance(result, str) else result
+
+    torch.Tensor.type = type_  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        torch.Tensor.type = original  # type: ignore[method-assign]
+
+
+def _with_cuda_type_names(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with _cuda_type_names():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def _patch_nemo() -> None:
+    from nemo.lightning.io import pl as nemo_io
+    from nemo.lightning.pytorch.callbacks.progress_printer import ProgressPrinter
+
+    # asserts a CUDA device and moves loaded tensors to it (io/pl.py:307); ours are where they belong
+    nemo_io._fix_tensors_device = lambda checkpoint: checkpoint
+    # rank 0 alone prints, and the timers' text needs an all-gather of every rank: with more than one process the
+    # next collective (a checkpoint save) waits for ever (progress_printer.py:153, megatron timers.py:286)
+    ProgressPrinter.log_megatron_timers = lambda self, timers: None
