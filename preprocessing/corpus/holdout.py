@@ -1,0 +1,100 @@
+"""What each document gives to training and to validation.
+
+By act, as :mod:`preprocessing.split` decides. A corpus of a single act cannot spare it: there the last tenth of its
+articles is held out, the same article numbers in every language, and taken out of the training text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from preprocessing.document import Article, LegalDocument
+
+TRAIN = "train"
+VALIDATION = "validation"
+SPLITS = (TRAIN, VALIDATION)
+HELD_OUT_SHARE = 0.1
+
+
+def act_of(document: LegalDocument) -> str:
+    """Return what ties languages and versions together: the base CELEX number, else the document's own id."""
+    return document.base_celex or document.id
+
+
+def articles_to_hold_out(numbers: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return the last tenth (at least one) of the article numbers that every document of the act has.
+
+    Args:
+        numbers: the article numbers of each document; documents without articles (annexes) are passed over.
+
+    Returns:
+        An empty tuple when fewer than two articles are shared: nothing can be held out.
+    """
+    with_articles = [list(dict.fromkeys(document)) for document in numbers if document]
+    if not with_articles:
+        return ()
+    shared = set(with_articles[0]).intersection(*with_articles[1:])
+    ordered = [number for number in with_articles[0] if number in shared]
+    if len(ordered) < 2:
+        return ()
+    return tuple(ordered[-max(1, round(HELD_OUT_SHARE * len(ordered))) :])
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """The acts of validation, or (for a corpus of one act) the articles held out of every document."""
+
+    acts: frozenset[str] = frozenset()
+    articles: tuple[str, ...] = ()
+
+    def apply(self, document: LegalDocument) -> list[tuple[str, LegalDocument]]:
+        """Return the document with its split; two of them where articles are held out."""
+        if act_of(document) in self.acts:
+            return [(VALIDATION, document)]
+        held_out = hold_out(document, self.articles) if self.articles else None
+        if held_out is None:
+            return [(TRAIN, document)]
+        return list(zip(SPLITS, held_out, strict=True))
+
+
+def hold_out(document: LegalDocument, numbers: Sequence[str]) -> tuple[LegalDocument, LegalDocument] | None:
+    """Divide a document into one without the articles ``numbers`` and one with nothing else.
+
+    The second one's id ends in ``#held-out``. An article takes the lines above it (its number, heading and the titles
+    of a division that begins with it) along.
+
+    Returns:
+        None when the document has none of these articles, or an article cannot be found in its text.
+    """
+    chosen = set(numbers)
+    kept: list[str] = []
+    held: list[str] = []
+    end = 0  # of the last article found; what follows it up to the next one's end goes with that next one
+    for article in document.articles:
+        span = _find(document.text, article, end)
+        if span is None:
+            return None
+        # the first article's lead would be the whole preamble: that stays in training
+        start = end if end else span[0]
+        if not end:
+            kept.append(document.text[:start])
+        (held if article.number in chosen else kept).append(document.text[start : span[1]])
+        end = span[1]
+    if not held:
+        return None
+    kept.append(document.text[end:])
+
+    def part(pieces: list[str], articles: list[Article], suffix: str) -> LegalDocument:
+        text = "".join(pieces).strip("\n")
+        references = [item for item in document.references if item.surface in text]
+        return replace(document, id=document.id + suffix, text=text, articles=articles, references=references)
+
+    train = part(kept, [article for article in document.articles if article.number not in chosen], "")
+    validation = part(held, [article for article in document.articles if article.number in chosen], "#held-out")
+    return train, replace(validation, recitals=[], annexes=[])
+
+
+def _find(text: str, article: Article, start: int) -> tuple[int, int] | None:
+    at = text.find(article.text, start)
+    return None if at < 0 else (at, at + len(article.text))

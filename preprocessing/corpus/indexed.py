@@ -1,0 +1,159 @@
+"""Megatron's indexed dataset (``.bin`` + ``.idx``), written and merged without torch.
+
+``.bin`` holds every token id, document after document, little-endian. ``.idx`` says where the documents lie:
+
+    9 bytes   ``MMIDIDX`` and two zero bytes
+    uint64    version, 1
+    uint8     type of the token ids: 4 is int32, 8 is uint16
+    uint64    number of sequences n
+    uint64    number of document borders, n + 1 here: one sequence a document
+    int32[n]  tokens in each sequence
+    int64[n]  where each begins in ``.bin``, in bytes
+    int64[n+1] border k is the first sequence of document k
+
+The tests hold it against ``megatron.core.datasets.indexed_dataset.IndexedDataset``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from preprocessing.errors import RecipeError
+from preprocessing.files import atomic_file
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAGIC = b"MMIDIDX\x00\x00"
+VERSION = 1
+HEADER = struct.Struct("<9sQBQQ")
+TYPE_CODES = {"int32": 4, "uint16": 8}
+# Megatron's own border: below it token ids are stored in two bytes.
+UINT16_VOCABULARY = 65500
+COPY_BYTES = 8 << 20
+
+
+def token_type(vocab_size: int) -> np.dtype[Any]:
+    """Return how the ids of a vocabulary are stored: uint16 below 65,500 entries, else int32 (as Megatron does)."""
+    return np.dtype(np.uint16 if vocab_size < UINT16_VOCABULARY else np.int32)
+
+
+def bin_path(prefix: Path) -> Path:
+    """Return the file of token ids; ``prefix`` is the path without suffix, as Megatron takes it."""
+    return prefix.with_name(prefix.name + ".bin")
+
+
+def idx_path(prefix: Path) -> Path:
+    """Return the index file of ``prefix``."""
+    return prefix.with_name(prefix.name + ".idx")
+
+
+class IndexedWriter:
+    """Write one dataset, document by document; both files appear only when the ``with`` block ends without error.
+
+    Args:
+        prefix: path without suffix.
+        vocab_size: ids must be below it; it also fixes the type they are stored in.
+    """
+
+    def __init__(self, prefix: Path, vocab_size: int) -> None:
+        self.prefix = prefix
+        self.vocab_size = vocab_size
+        self.dtype = token_type(vocab_size)
+        self.lengths: list[int] = []
+        self._files = ExitStack()
+        self._bin: Any = None
+
+    def __enter__(self) -> IndexedWriter:
+        self._bin = self._files.enter_context(atomic_file(bin_path(self.prefix), "wb"))
+        return self
+
+    def add(self, tokens: NDArray[Any]) -> None:
+        """Append one document.
+
+        Raises:
+            ValueError: no tokens, or an id outside the vocabulary (it would be stored as another one).
+        """
+        if not len(tokens):
+            raise ValueError(f"{self.prefix}: a document without tokens cannot be indexed")
+        low, high = int(tokens.min()), int(tokens.max())
+        if low < 0 or high >= self.vocab_size:
+            wrong = low if low < 0 else high
+            raise ValueError(f"{self.prefix}: token id {wrong} is outside the vocabulary of {self.vocab_size}")
+        self._bin.write(np.ascontiguousarray(tokens, dtype=self.dtype).data)
+        self.lengths.append(len(tokens))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.__exit__(kind, error, trace)
+        if error is None:
+            # last: a reader looks for the index first, and it must never describe tokens that are not there
+            _write_index(self.prefix, np.asarray(self.lengths, dtype=np.int32), self.dtype)
+
+
+def read_lengths(prefix: Path) -> tuple[NDArray[np.int32], np.dtype[Any]]:
+    """Return the tokens of each document (shape ``[documents]``) and the type the ids are stored in.
+
+    Raises:
+        RecipeError: a file is missing or damaged, or the two do not belong together.
+    """
+    try:
+        raw = idx_path(prefix).read_bytes()
+        size = bin_path(prefix).stat().st_size
+    except FileNotFoundError as error:
+        raise RecipeError(f"{error.filename} is missing; run preprocess again") from error
+    damaged = RecipeError(f"{idx_path(prefix)} is damaged or not a Megatron index; run preprocess again")
+    if len(raw) < HEADER.size:
+        raise damaged
+    magic, version, code, sequences, borders = HEADER.unpack_from(raw)
+    names = {value: name for name, value in TYPE_CODES.items()}
+    expected = HEADER.size + 12 * sequences + 8 * borders
+    if magic != MAGIC or version != VERSION or code not in names or borders != sequences + 1 or len(raw) != expected:
+        raise damaged
+    dtype = np.dtype(names[code])
+    lengths = np.frombuffer(raw, dtype="<i4", count=sequences, offset=HEADER.size).astype(np.int32)
+    if size != int(lengths.sum(dtype=np.int64)) * dtype.itemsize:
+        raise RecipeError(f"{bin_path(prefix)} does not hold the tokens that its index lists; run preprocess again")
+    return lengths, dtype
+
+
+def merge(parts: Sequence[Path], prefix: Path) -> tuple[int, int]:
+    """Join the datasets ``parts`` (prefixes), in the order given, into ``prefix``; return documents and tokens.
+
+    Raises:
+        RecipeError: a part is damaged, or the parts store their ids in different types.
+        ValueError: no parts.
+    """
+    indexes = [read_lengths(part) for part in parts]
+    if not indexes:
+        raise ValueError("nothing to merge")
+    dtype = indexes[0][1]
+    for part, (_, other) in zip(parts, indexes, strict=True):
+        if other != dtype:
+            raise RecipeError(f"{part} stores token ids as {other}, {parts[0]} as {dtype}; they cannot be joined")
+    with atomic_file(bin_path(prefix), "wb") as output:
+        for part in parts:
+            with bin_path(part).open("rb") as stream:
+                shutil.copyfileobj(stream, output, COPY_BYTES)
+    lengths = np.concatenate([part_lengths for part_lengths, _ in indexes])
+    _write_index(prefix, lengths, dtype)
+    return len(lengths), int(lengths.sum(dtype=np.int64))
+
+
+def _write_index(prefix: Path, lengths: NDArray[np.int32], dtype: np.dtype[Any]) -> None:
+    ends = np.cumsum(lengths, dtype=np.int64) * dtype.itemsize
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends])[:-1]
+    borders = np.arange(len(lengths) + 1, dtype=np.int64)
+    with atomic_file(idx_path(prefix), "wb") as output:
+        output.write(HEADER.pack(MAGIC, VERSION, TYPE_CODES[dtype.name], len(lengths), len(borders)))
+        for array, kind in ((lengths, "<i4"), (starts, "<i8"), (borders, "<i8")):
+            output.write(array.astype(kind).tobytes())

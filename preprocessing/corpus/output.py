@@ -1,0 +1,135 @@
+"""The output folder: built beside what is there, put in place at the end, the manifest last.
+
+Everything is written under ``DIR/building.partial`` and moved up by renames when it is complete, so a killed or failed
+run leaves the old corpus as it was and nothing new that looks whole; the next run clears what is left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from preprocessing.errors import RecipeError, UsageError
+from preprocessing.files import PARTIAL_SUFFIX, write_json
+
+BUILDING = "building" + PARTIAL_SUFFIX
+REPLACED = "replaced" + PARTIAL_SUFFIX
+MANIFEST = "manifest.json"
+# In the order they are put in place: what training opens comes last before the manifest.
+OUTPUTS = ("documents", "registry.parquet", "rejected.jsonl", "report.json", "report.html", "cpt")
+
+
+def finished(folder: Path, settings: dict[str, Any], overwrite: bool) -> bool:
+    """Return whether ``folder`` already holds the corpus that ``settings`` describe.
+
+    Raises:
+        UsageError: it is no folder, or holds something else and ``overwrite`` is not set.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"output {folder} is a file; give a folder")
+    if not folder.exists():
+        return False
+    manifest = _read_manifest(folder)
+    if manifest and manifest["settings"] == settings and _complete(folder, manifest):
+        return True
+    if overwrite:
+        return False
+    advice = "give another --output, or --overwrite to replace it"
+    if manifest:
+        old = manifest["settings"]
+        changed = sorted(key for key in settings.keys() | old.keys() if settings.get(key) != old.get(key))
+        what = f"other {', '.join(changed)}" if changed else "the same settings, but files of it are missing or changed"
+        raise UsageError(f"{folder} holds a corpus made with {what}; {advice}")
+    names = sorted(path.name for path in folder.iterdir())
+    if names and not {BUILDING, REPLACED} & set(names):  # with one of these it is a run of ours that did not end
+        raise UsageError(f"{folder} holds something else ({', '.join(names[:3])}); {advice}")
+    return False
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Yield the empty folder to write into; it is removed on error.
+
+    Raises:
+        RecipeError: another run is writing into ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        place = folder / BUILDING
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        try:
+            yield place
+        finally:
+            # after publish() it is empty; after an error its content is half done and may fill a disk
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(folder / REPLACED, ignore_errors=True)
+
+
+def publish(place: Path, settings: dict[str, Any]) -> None:
+    """Move the outputs from ``place`` (given by :func:`building`) into its parent folder and write the manifest."""
+    folder = place.parent
+    sums = {str(path.relative_to(place)): _checksum(path) for name in OUTPUTS for path in _files(place / name)}
+    replaced = folder / REPLACED
+    shutil.rmtree(replaced, ignore_errors=True)
+    replaced.mkdir()
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for name in OUTPUTS:
+        if (folder / name).exists():
+            (folder / name).replace(replaced / name)
+        (place / name).replace(folder / name)
+    write_json(folder / MANIFEST, {"settings": settings, "outputs": sums})
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
+
+
+def _checksum(path: Path) -> dict[str, Any]:
+    digest = xxhash.xxh3_64()
+    size = 0
+    with path.open("rb") as stream:
+        while block := stream.read(8 << 20):
+            digest.update(block)
+            size += len(block)
+        # the manifest vouches for these bytes: they must be on the disk before it is
+        os.fsync(stream.fileno())
+    return {"bytes": size, "xxh3": digest.hexdigest()}
+
+
+def _read_manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return value if isinstance(value["settings"], dict) and isinstance(value["outputs"], dict) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _complete(folder: Path, manifest: dict[str, Any]) -> bool:
+    return all(
+        (folder / name).is_file() and (folder / name).stat().st_size == entry["bytes"]
+        for name, entry in manifest["outputs"].items()
+    )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            # the system lifts it when the process ends, however it ends
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RecipeError(f"another preprocess run is writing into {folder}; wait for it or stop it") from error
+        yield
+    finally:
+        os.close(descriptor)

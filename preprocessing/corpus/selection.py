@@ -1,0 +1,55 @@
+"""Which documents enter the corpus: wanted languages, text enough, no exact duplicates; every other one is counted."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+import xxhash
+
+from preprocessing.document import LegalDocument
+
+# Below this a document is a title and a line or two: nothing to learn from, and mostly pointers to other files.
+MIN_CHARACTERS = 200
+
+UNWANTED_LANGUAGE = "language not asked for"
+TOO_SHORT = f"text shorter than {MIN_CHARACTERS} characters"
+BROKEN_TEXT = "text that is not valid Unicode"
+DUPLICATE = "exact duplicate"
+
+
+class Selection:
+    """Decides document by document, in the order they come: the first of several equal texts is kept.
+
+    ``left_out`` counts what was refused by reason and language.
+    """
+
+    def __init__(self, languages: Sequence[str]) -> None:
+        self.languages = frozenset(languages)
+        self.left_out: Counter[tuple[str, str]] = Counter()
+        self._seen: dict[tuple[str, int], str] = {}
+
+    def refuse(self, document: LegalDocument) -> str | None:
+        """Return why the document is left out (naming its twin, if it is a duplicate), or None to keep it."""
+        if document.language not in self.languages:
+            return self._count(UNWANTED_LANGUAGE, document, "")
+        if len(document.text) < MIN_CHARACTERS:
+            return self._count(TOO_SHORT, document, "")
+        try:
+            key = (document.language, text_hash(document.text))
+        except UnicodeEncodeError:
+            return self._count(BROKEN_TEXT, document, "")
+        twin = self._seen.setdefault(key, document.id)
+        if twin is not document.id:
+            return self._count(DUPLICATE, document, f" of {twin}")
+        return None
+
+    def _count(self, reason: str, document: LegalDocument, detail: str) -> str:
+        self.left_out[reason, document.language] += 1
+        return reason + detail
+
+
+def text_hash(text: str) -> int:
+    """Return 64 bits that are equal for texts differing only in white space or in how accents are composed."""
+    return xxhash.xxh3_64_intdigest(" ".join(unicodedata.normalize("NFC", text).split()).encode())
