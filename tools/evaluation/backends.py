@@ -184,7 +184,9 @@ class HuggingFace:
             )
         with torch.inference_mode():
             output = self._model.generate(
-                **inputs,
+                # these two only: a generic tokenizer also gives token_type_ids, which a Llama does not take
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
                 max_new_tokens=self._max_new_tokens,
                 do_sample=False,
                 num_beams=1,

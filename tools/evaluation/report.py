@@ -87,7 +87,8 @@ def predictions_csv(rows: Sequence[Row]) -> str:
     """Return one line a question: the question, gold, both answers, all scores of both, the outcome."""
     stream = io.StringIO()
     names = [metric.name for metric in METRICS]
-    writer = csv.writer(stream, lineterminator="\n")
+    # The default "\r\n" line ends matter: with "\n" a lone "\r" in an answer stands unquoted and starts a new row.
+    writer = csv.writer(stream)
     writer.writerow(
         ["question", "language", "kind", "gold", "gold_celex", "gold_article", "base_answer", "tuned_answer", "outcome"]
         + [f"base_{name}" for name in names]

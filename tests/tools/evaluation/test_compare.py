@@ -92,13 +92,13 @@ def test_the_reports_are_the_same_bytes_each_time(silent: Path, perfect: Path, t
     assert written[0] == written[1]
 
 
-def test_model_text_cannot_break_the_reports(perfect: Path, test_set: Path, tmp_path: Path) -> None:
-    hostile = '<script>alert("1")</script> | a,"b"\r\n# heading\x00\n'
+@pytest.mark.parametrize("hostile", ['<script>alert("1")</script> | a,"b"\r\n# heading\x00\n', "a\rb", "=1+1\n\n| |"])
+def test_model_text_cannot_break_the_reports(perfect: Path, test_set: Path, tmp_path: Path, hostile: str) -> None:
     answers = replay_file(tmp_path / "hostile.jsonl", test_set, lambda q: hostile)
     compare(answers, perfect, test_set, tmp_path / "out")
     assert "<script>" not in (tmp_path / "out/report.html").read_text(encoding="utf-8")
     with (tmp_path / "out/predictions.csv").open(encoding="utf-8", newline="") as stream:
-        assert {row["base_answer"] for row in csv.DictReader(stream)} == {hostile}
+        assert [row["base_answer"] for row in csv.DictReader(stream)] == [hostile] * 15
     assert "\n# heading" not in (tmp_path / "out/comparison_report.md").read_text(encoding="utf-8")
 
 
