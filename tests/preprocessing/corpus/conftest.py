@@ -1,0 +1,102 @@
+"""A small Llama-3-shaped tokenizer and invented documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from preprocessing.corpus.tokenizer import SPECIAL_TOKENS
+from preprocessing.document import Article, LegalDocument
+
+# Llama 3's published splitting rule.
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
+TEXTS = [
+    "The competent authority shall inform the operator without undue delay of the measures taken.",
+    "L'autorité compétente informe l'opérateur sans retard injustifié des mesures prises.",
+    "Die zuständige Behörde unterrichtet den Betreiber unverzüglich über die getroffenen Maßnahmen.",
+    "La autoridad competente informará sin dilación indebida al operador de las medidas adoptadas.",
+    "A autoridade competente informa sem demora injustificada o operador das medidas tomadas.",
+]
+
+
+def make_tokenizer(folder: Path, special_tokens: tuple[str, ...] = SPECIAL_TOKENS, vocab_size: int = 400) -> Path:
+    """Train a byte-level BPE tokenizer with Llama 3's splitting, special tokens and begin-of-text template."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE(ignore_merges=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator(TEXTS * 3, trainer)
+    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special_tokens])
+    if "<|begin_of_text|>" in special_tokens:
+        begin = "<|begin_of_text|>"
+        tokenizer.post_processor = processors.Sequence(
+            [
+                processors.ByteLevel(trim_offsets=False),
+                processors.TemplateProcessing(
+                    single=f"{begin} $A",
+                    pair=f"{begin} $A {begin} $B",
+                    special_tokens=[(begin, tokenizer.token_to_id(begin))],
+                ),
+            ]
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(
+        '{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|begin_of_text|>", '
+        '"eos_token": "<|end_of_text|>", "clean_up_tokenization_spaces": false}',
+        encoding="utf-8",
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+
+
+@pytest.fixture
+def make_document() -> Callable[..., LegalDocument]:
+    """Return a function that builds an invented act: ``make("32099R0001", "fr", articles=12)``."""
+
+    def make(celex: str = "32099R0001", language: str = "en", articles: int = 3, **changes: object) -> LegalDocument:
+        sentence = TEXTS["en fr de es pt".split().index(language)]
+        own = [
+            Article(
+                number=str(number),
+                heading=f"Heading {number}",
+                path=[],
+                text=f"{number}.1. {sentence}\n{number}.2. {celex}: {sentence}",
+                paragraphs=[],
+            )
+            for number in range(1, articles + 1)
+        ]
+        body = "\n".join(f"Article {item.number}\n{item.heading}\n{item.text}" for item in own)
+        values: dict[str, object] = {
+            "id": f"{celex}-{language}",
+            "source": f"{celex}.{language}.xml",
+            "language": language,
+            "document_type": "regulation",
+            "title": f"Regulation {celex}",
+            "text": f"Regulation {celex}\nWhereas this act is invented.\n{body}\nDone at Nowhere, 1 May 2099.",
+            "celex": celex,
+            "base_celex": celex,
+            "date": "2099-05-01",
+            "articles": own,
+        }
+        return LegalDocument(**{**values, **changes})  # type: ignore[arg-type]
+
+    return make
