@@ -40,9 +40,9 @@ class Selection:
             key = (document.language, text_hash(document.text))
         except UnicodeEncodeError:
             return self._count(BROKEN_TEXT, document, "")
-        twin = self._seen.setdefault(key, document.id)
-        if twin is not document.id:
-            return self._count(DUPLICATE, document, f" of {twin}")
+        if key in self._seen:
+            return self._count(DUPLICATE, document, f" of {self._seen[key]}")
+        self._seen[key] = document.id
         return None
 
     def _count(self, reason: str, document: LegalDocument, detail: str) -> str:

@@ -73,7 +73,7 @@ def make_document() -> Callable[..., LegalDocument]:
     """Return a function that builds an invented act: ``make("32099R0001", "fr", articles=12)``."""
 
     def make(celex: str = "32099R0001", language: str = "en", articles: int = 3, **changes: object) -> LegalDocument:
-        sentence = TEXTS["en fr de es pt".split().index(language)]
+        sentence = TEXTS[["en", "fr", "de", "es", "pt"].index(language)]
         own = [
             Article(
                 number=str(number),

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.corpus import documents
+from preprocessing.corpus.documents import ShardedWriter, iter_documents, iter_shard
+from preprocessing.document import Annex, Recital, Reference
+from preprocessing.errors import UsageError
+
+
+def write(folder: Path, rows: list, shards: int = 4) -> list[Path]:
+    with ShardedWriter(folder, shards) as writer:
+        for row in rows:
+            writer.add(row)
+    return writer.paths
+
+
+def test_documents_come_back_as_they_were(tmp_path: Path, make_document):
+    act = make_document(
+        recitals=[Recital("1", "«x»")],
+        annexes=[Annex("A", "b\tc")],
+        references=[Reference(None, "5", "Article 5")],
+        warnings=["w"],
+    )
+    write(tmp_path / "documents", [act, make_document("32099R0002", date=None, base_celex=None)])
+    found = {document.id: document for document in iter_documents(tmp_path)}
+    assert found[act.id] == act and found["32099R0002-en"].base_celex is None
+
+
+def test_hugging_face_datasets_reads_the_table(tmp_path: Path, make_document):
+    from datasets import load_dataset
+
+    paths = write(tmp_path / "documents", [make_document(f"32099R{number:04d}") for number in range(5)], shards=1)
+    dataset = load_dataset("parquet", data_files=[str(path) for path in paths], cache_dir=str(tmp_path / "cache"))
+    assert len(dataset["train"]) == 5
+
+
+def test_a_shard_keeps_the_order_of_arrival_when_the_buffer_is_emptied_often(tmp_path, make_document, monkeypatch):
+    monkeypatch.setattr(documents, "BUFFERED_CHARACTERS", 1000)
+    rows = [make_document(f"32099R{number:04d}") for number in range(40)]
+    paths = write(tmp_path, rows)
+    assert len(paths) == 4
+    found = [[document.id for group in iter_shard(path) for document in group] for path in paths]
+    assert sorted(id for ids in found for id in ids) == [row.id for row in rows]
+    assert all(ids == sorted(ids) for ids in found)
+
+
+def test_a_document_always_falls_into_the_same_shard(tmp_path: Path, make_document):
+    rows = [make_document(f"32099R{number:04d}") for number in range(10)]
+    write(tmp_path / "a", rows)
+    write(tmp_path / "b", rows[::-1])
+    for path in (tmp_path / "a").iterdir():
+        ids = [
+            {row.id for group in iter_shard(folder / path.name) for row in group}
+            for folder in (tmp_path / "a", tmp_path / "b")
+        ]
+        assert ids[0] == ids[1]
+
+
+def test_shards_without_documents_have_no_file(tmp_path: Path, make_document):
+    assert len(write(tmp_path, [make_document()], shards=32)) == 1
+
+
+def test_a_folder_without_documents_is_refused(tmp_path: Path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(UsageError, match=r"holds no documents/\*\.parquet"):
+            list(iter_documents(folder))

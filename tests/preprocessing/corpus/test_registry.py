@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from preprocessing.corpus.registry import Registry
+from preprocessing.document import Article
+from preprocessing.errors import UsageError
+
+
+@pytest.fixture
+def registry(tmp_path: Path, make_document) -> Registry:
+    built = Registry()
+    version = {"base_celex": "32099R0001", "consolidated": True, "title": "Consolidated"}
+    inserted = [Article(number, "", [], "x", []) for number in ("1", "2a", "12 bis")]
+    built.add(make_document("02099R0001-20990601", consolidation_date="2099-06-01", **version))
+    built.add(make_document("32099R0001R(01)", base_celex="32099R0001", document_type="corrigendum", articles=9))
+    built.add(make_document())
+    built.add(make_document(language="fr", title="Règlement", articles=0))
+    later = make_document("02099R0001-20990701", consolidation_date="2099-07-01", **version)
+    later.articles = inserted
+    built.add(later)
+    built.add(make_document("32099L0002", document_type="directive", date=None, articles=0))
+    built.add(make_document(base_celex=None))
+    built.save(tmp_path / "registry.parquet")
+    return Registry.load(tmp_path)
+
+
+def test_the_act_itself_describes_it_whatever_came_first(registry: Registry):
+    act = registry.act("32099R0001")
+    assert act is not None
+    assert (act.document_type, act.date) == ("regulation", "2099-05-01")
+    assert act.titles == {"en": "Regulation 32099R0001", "fr": "Règlement"}
+
+
+def test_articles_are_those_of_the_act_and_its_versions_not_of_corrigenda(registry: Registry):
+    act = registry.act("32099R0001")
+    assert act is not None and act.articles == ["1", "2", "3", "2a", "12 bis"]
+
+
+def test_versions_and_corrigenda_are_looked_up_as_their_act(registry: Registry):
+    assert len(registry) == 2
+    for celex in ("32099R0001", "02099R0001-20990601", "32099R0001R(01)", "32099L0002"):
+        assert registry.has_act(celex), celex
+    for celex in ("32099R0009", "not a number", ""):
+        assert not registry.has_act(celex), celex
+
+
+def test_article_numbers_compare_without_case_or_spaces(registry: Registry):
+    assert registry.has_article("32099R0001", "2A") and registry.has_article("02099R0001-20990601", "12bis")
+    assert not registry.has_article("32099R0001", "4") and not registry.has_article("32099R0009", "1")
+
+
+def test_a_missing_or_foreign_file_is_refused(tmp_path: Path):
+    with pytest.raises(UsageError, match="does not exist"):
+        Registry.load(tmp_path)
+    (tmp_path / "registry.parquet").write_bytes(b"something else")
+    with pytest.raises(UsageError, match="not a registry"):
+        Registry.load(tmp_path / "registry.parquet")
