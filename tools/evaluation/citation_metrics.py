@@ -18,7 +18,7 @@ from tools.evaluation.questions import Question
 
 Pair = tuple[str, str | None]  # (base CELEX, bare article number or None where the whole act is cited)
 
-NAMED_CELEX = re.compile(r"CELEX\W{0,3}([0-9A-Z][0-9A-Za-z()\-]*)")
+NAMED_CELEX = re.compile(r"(?i:CELEX)\W{0,3}(?=[0-9A-Za-z()\-]*\d)([0-9A-Z][0-9A-Za-z()\-]*)")
 SAMPLE_ARTICLE, SAMPLE_CELEX = "987", "32099R9876"
 
 
@@ -33,9 +33,9 @@ class ActRegistry(Protocol):
 def cited_provisions(text: str, language: str) -> set[Pair]:
     """Return every (base CELEX, article) that ``text`` cites.
 
-    An act cited both with and without an article counts with its article only. What stands after "CELEX:" and is no
-    CELEX number is kept as it stands: it is a citation too, of an act that cannot exist. Mentions of an article whose
-    act could not be told ("paragraph 2 of Article 5") name nothing that could be checked and are left out.
+    An act cited both with and without an article counts with its article only. A number that stands after "CELEX:"
+    and is no CELEX number is kept as it stands: it is a citation too, of an act that cannot exist. Mentions of an
+    article whose act could not be told ("paragraph 2 of Article 5") name nothing that could be checked and are left out.
     """
     pairs: set[Pair] = {
         (_act(citation.celex), citation.article)

@@ -50,6 +50,7 @@ def _outcomes(labels: Sequence[str], outcomes: Sequence[dict[str, int]]) -> str:
         axes.barh(range(len(labels)), counts, 0.6, left=left, color=colour, label=name)
         left = [start + count for start, count in zip(left, counts, strict=True)]
     axes.set_xlabel("questions")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     return _svg(figure, axes, labels)
 
 

@@ -18,6 +18,12 @@ from tools.evaluation.plots import plots
 from tools.evaluation.results import Row
 
 EXAMPLES = 3
+READING = (
+    "Brackets are 95 % bootstrap intervals over questions, the change is in percentage points, the improvement relative"
+    " to the base (positive is better, also where lower is better). p is McNemar's exact test for shares of answers and"
+    " a paired bootstrap for means; where one article is asked about in several languages, the intervals over all"
+    " questions are somewhat too narrow."
+)
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}th,td{border-bottom:1px solid #ddd;padding:.25rem .75rem;text-align:right}
 th:first-child,td:first-child{text-align:left}svg{max-width:100%;height:auto}"""
@@ -49,7 +55,7 @@ def summary_table(results: dict[str, Any]) -> str:
 
 def overall_table(results: dict[str, Any]) -> Table:
     """Return all metrics over all questions, base against tuned, with 95 % intervals."""
-    table = [["Metric", "Base", "Tuned", "Change", "Relative", "p"]]
+    table = [["Metric", "Base", "Tuned", "Change", "Improvement", "p"]]
     for metric in METRICS:
         figures = results["overall"]["metrics"][metric.name]
         label = metric.label + ("" if metric.higher_is_better else " (lower is better)")
@@ -109,7 +115,7 @@ def markdown(results: dict[str, Any], rows: Sequence[Row]) -> str:
     parts = ["# Base against tuned", "\n".join(f"- {fact}" for fact in _facts(results))]
     for title, table in _tables(results):
         parts += [f"## {title}", _markdown_table(table)]
-    parts += ["## How to read it", "\n".join(f"- **{metric.label}**: {metric.meaning}." for metric in METRICS)]
+    parts += ["## How to read it", READING, "\n".join(f"- **{metric.label}**: {metric.meaning}." for metric in METRICS)]
     for outcome, title in (("win", "Where the tuned model won"), ("loss", "Where it lost")):
         chosen = [row for row in rows if row.outcome == outcome][:EXAMPLES]
         if chosen:
@@ -124,6 +130,7 @@ def html_page(results: dict[str, Any]) -> str:
     body += ["</ul>", *plots(results)]
     for title, table in _tables(results):
         body += [f"<h2>{html.escape(title)}</h2>", _html_table(table)]
+    body.append(f"<p>{html.escape(READING)}</p>")
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Base against tuned</title>\n'
         f"<style>{STYLE}</style>\n" + "\n".join(body) + "\n</html>\n"

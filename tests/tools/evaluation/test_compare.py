@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from preprocessing.corpus.registry import Registry
+from preprocessing.document import Article, LegalDocument
 from preprocessing.errors import RecipeError, UsageError
-from tests.tools.evaluation.conftest import REFERENCES, record, write_lines
+from tests.tools.evaluation.conftest import ACT, REFERENCES, record, write_lines
 from tools.evaluation.compare import compare
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,6 +86,25 @@ def test_a_better_model_wins_in_every_language(silent: Path, perfect: Path, test
         assert words in text
 
 
+def test_with_the_registry_inventions_are_counted(silent: Path, test_set: Path, tmp_path: Path) -> None:
+    registry = Registry()
+    articles = [Article(str(number), "", [], "", []) for number in range(1, 11)]
+    registry.add(LegalDocument("id", "x", "en", "regulation", "", "", celex=ACT, base_celex=ACT, articles=articles))
+    registry.save(tmp_path / "registry.parquet")
+    # cases 0, 1 and 2 of each language cite articles 9, 19 and 29 of an act that has ten
+    inventing = replay_file(
+        tmp_path / "inventing.jsonl",
+        test_set,
+        lambda q: f"Article {'012'.index(q['question'].split()[-2][0]) * 10 + 9}, Regulation (CELEX: {ACT})",
+    )
+    summary = compare(silent, inventing, test_set, tmp_path / "out", registry=tmp_path / "registry.parquet")
+    metrics = summary.results["overall"]["metrics"]
+    assert metrics["hallucinated"]["base"]["mean"] == 0.0
+    assert metrics["hallucinated"]["tuned"]["mean"] == pytest.approx(10 / 15)
+    assert metrics["wrong_but_existing"]["tuned"]["mean"] == pytest.approx(5 / 15)
+    assert "Hallucination rate" in summary.text()
+
+
 def test_the_reports_are_the_same_bytes_each_time(silent: Path, perfect: Path, test_set: Path, tmp_path: Path) -> None:
     written = []
     for name in ("one", "two"):
@@ -117,12 +138,12 @@ def test_a_limited_run_covers_every_language(silent: Path, perfect: Path, test_s
 
 
 def test_a_killed_run_continues_where_it_was(base_checkpoint: Path, tuned_checkpoint: Path, tmp_path: Path) -> None:
-    test_set = write_lines(tmp_path / "long.jsonl", [record(code, n) for code in REFERENCES for n in range(12)])
+    test_set = write_lines(tmp_path / "long.jsonl", [record(code, n) for code in REFERENCES for n in range(8)])
     output = tmp_path / "out"
     command = (
         "from pathlib import Path; from tools.evaluation.compare import compare;"
         f"compare(Path({str(base_checkpoint)!r}), Path({str(tuned_checkpoint)!r}), Path({str(test_set)!r}),"
-        f" Path({str(output)!r}), batch_size=1, max_new_tokens=64)"
+        f" Path({str(output)!r}), batch_size=1, max_new_tokens=32)"
     )
     process = subprocess.Popen([sys.executable, "-c", command], cwd=ROOT, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -137,11 +158,11 @@ def test_a_killed_run_continues_where_it_was(base_checkpoint: Path, tuned_checkp
     with saved[0].open("ab") as stream:
         stream.write(b'{"language": "en", "quest')  # the kill came in the middle of a line
 
-    compare(base_checkpoint, tuned_checkpoint, test_set, output, batch_size=1, max_new_tokens=64)
+    compare(base_checkpoint, tuned_checkpoint, test_set, output, batch_size=1, max_new_tokens=32)
     assert saved[0].read_bytes().startswith(first)
-    assert saved[0].read_bytes().count(b"\n") == 60
+    assert saved[0].read_bytes().count(b"\n") == 40
     whole = tmp_path / "whole"
-    compare(base_checkpoint, tuned_checkpoint, test_set, whole, batch_size=1, max_new_tokens=64)
+    compare(base_checkpoint, tuned_checkpoint, test_set, whole, batch_size=1, max_new_tokens=32)
     assert (output / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 

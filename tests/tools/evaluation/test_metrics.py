@@ -106,10 +106,14 @@ def test_a_consolidated_version_or_corrigendum_counts_as_its_act() -> None:
         assert scores["form_obeyed"] == 1.0, celex
 
 
-@pytest.mark.parametrize("celex", ["99R2099", "31800R0001", "02099R0001-20990231", "32099R0001032099R0001", "R"])
+@pytest.mark.parametrize("celex", ["99R2099", "31800R0001", "02099R0001-20990231", "32099R0001032099R0001", "R99"])
 def test_what_is_no_celex_number_is_an_invented_citation(celex: str) -> None:
     scores = scores_of(f"They keep a record. Article 5, Regulation (CELEX: {celex})")
     assert (scores["uncited"], scores["hallucinated"], scores["citation_accuracy"]) == (0.0, 1.0, 0.0)
+
+
+def test_speaking_of_celex_numbers_cites_nothing() -> None:
+    assert cited_provisions("Give the CELEX Number (CELEX: N), see the CELEX-Nummer.", "en") == set()
 
 
 def test_acts_that_the_reference_mentions_are_allowed_but_not_required() -> None:
