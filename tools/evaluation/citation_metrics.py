@@ -35,7 +35,7 @@ def cited_provisions(text: str, language: str) -> set[Pair]:
 
     An act cited both with and without an article counts with its article only. A number that stands after "CELEX:"
     and is no CELEX number is kept as it stands: it is a citation too, of an act that cannot exist. Mentions of an
-    article whose act could not be told ("paragraph 2 of Article 5") name nothing that could be checked and are left out.
+    article whose act could not be told ("paragraph 2 of Article 5") name nothing that could be checked: left out.
     """
     pairs: set[Pair] = {
         (_act(citation.celex), citation.article)
