@@ -6,11 +6,13 @@ import importlib.util
 import shutil
 import subprocess
 import sysconfig
+import warnings
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tools.doctor.packages import SETS, setup_command
 from tools.doctor.report import Check
 
 
@@ -29,14 +31,15 @@ def gpu_checks() -> Gpu:
     """Look at torch and what it sees; without torch, say so."""
     engine, apex = _transformer_engine(), _apex()
     try:
-        import torch
-        import torch.distributed as distributed
+        with warnings.catch_warnings():
+            # torch imports pynvml, whose deprecation notice is for torch's makers
+            warnings.filterwarnings("ignore", message="The pynvml package", category=FutureWarning)
+            import torch
+            import torch.distributed as distributed
     except (ImportError, OSError) as error:  # OSError: a CUDA library that torch is linked against does not load
         absent = isinstance(error, ModuleNotFoundError) and error.name == "torch"
         found = "not installed" if absent else f"does not load: {error}"
-        check = Check(
-            "torch", "missing", found, "no training, import, export or compare; the data side works", "./setup.sh"
-        )
+        check = Check("torch", "missing", found, SETS["cpu"][1], setup_command("cpu"))
         return Gpu((check,))
 
     fuses = engine.state == "ok"
@@ -81,8 +84,9 @@ def _device_checks(torch: Any, devices: list[Any]) -> list[Check]:
             Check(
                 f"GPU {number}",
                 "ok",
-                f"{device.name}, {device.total_memory / 2**30:.0f} GiB, compute capability {device.major}.{device.minor}, "
-                f"with Transformer Engine: {' '.join(precisions(device.major, device.minor, True))}",
+                f"{device.name}, {device.total_memory / 2**30:.0f} GiB, "
+                f"compute capability {device.major}.{device.minor}, "
+                f"with Transformer Engine: {', '.join(precisions(device.major, device.minor, True))}",
             )
             for number, device in enumerate(devices)
         ]
@@ -91,7 +95,7 @@ def _device_checks(torch: Any, devices: list[Any]) -> list[Check]:
         return [Check("GPU", "missing", "none", cost, "a machine with NVIDIA GPUs; the rehearsal needs none")]
     fix = "PROFILE=gpu ./setup.sh with pip pointed at the CUDA build of torch"
     if torch.version.cuda:
-        fix = f"a driver for CUDA {torch.version.cuda} (nvidia-smi shows what yours has), and CUDA_VISIBLE_DEVICES not empty"
+        fix = f"a driver for CUDA {torch.version.cuda} (nvidia-smi shows yours); CUDA_VISIBLE_DEVICES must not be empty"
     return [Check("GPU", "missing", "nvidia-smi sees one, torch does not", cost, fix)]
 
 
@@ -115,11 +119,12 @@ def _transformer_engine() -> Check:
         version = metadata.version("transformer-engine")
     except metadata.PackageNotFoundError:
         return Check(name, "missing", "not installed", cost, fix)
+    # pip puts the extension into site-packages, a build from source into the package
+    extensions = [*Path(sysconfig.get_paths()["purelib"]).glob("transformer_engine_torch*.so")]
     package = importlib.util.find_spec("transformer_engine")
-    folders = [Path(sysconfig.get_paths()["purelib"])]
     if package and package.origin:
-        folders += [Path(package.origin).parent, Path(package.origin).parent.parent]
-    if any(next(folder.glob("**/transformer_engine_torch*.so"), None) for folder in folders[1:] or folders):
+        extensions += Path(package.origin).parent.glob("**/transformer_engine_torch*.so")
+    if extensions:
         return Check(name, "ok", f"{version}, with its PyTorch extension")
     return Check(name, "missing", f"{version}, without its PyTorch extension", cost, fix)
 

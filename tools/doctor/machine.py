@@ -34,15 +34,11 @@ def machine_checks(root: Path) -> Machine:
 
 
 def _cores() -> Check:
-    if hasattr(os, "sched_getaffinity"):  # a container may be given fewer than the machine has
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
+    # a container may be given fewer than the machine has; macOS cannot say
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if cores > 1:
         return Check("cores", "ok", str(cores))
-    return Check(
-        "cores", "missing", "1", "the rehearsal's two processes share it, slowly", "a machine of 2 cores or more"
-    )
+    return Check("cores", "missing", "1", "the rehearsal's two processes share it", "a machine of 2 cores or more")
 
 
 def memory_bytes() -> int:

@@ -20,7 +20,14 @@ SETS = {
     "cpu": ("training stack", "import, cpt, sft, export and compare do not run; the data side does"),
     "dev": ("tests and linters", "make test and make lint install them"),
 }
-SETUP = {"base": "./setup.sh", "cpu": "./setup.sh", "dev": "./setup.sh --dev"}
+
+
+def setup_command(name: str) -> str:
+    """What installs the set ``name`` on this system."""
+    if name == "cpu" and sys.platform == "darwin":
+        return "a Linux machine: megatron-core has no macOS wheel"
+    return "./setup.sh --dev" if name == "dev" else "./setup.sh"
+
 
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>[^\s;]+)\s*(?:;(?P<marker>.*))?")
 
@@ -80,9 +87,7 @@ def read_pins(path: Path) -> tuple[Pin, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise RecipeError(
-            f"cannot read the pins in {path} ({error.strerror}): check the repository out again"
-        ) from None
+        raise RecipeError(f"cannot read the pins in {path} ({error.strerror}): restore it from git") from None
     pins = []
     for line in lines:
         match = _PIN.match(line)
@@ -107,7 +112,7 @@ def package_checks(requirements: Path) -> Packages:
         found = f"{as_pinned} of {len(pins[name])} packages as pinned"
         if absent:
             found += f", missing: {', '.join(pin.name for pin in absent)}"
-            checks.append(Check(title, "missing", found, cost, SETUP[name]))
+            checks.append(Check(title, "missing", found, cost, setup_command(name)))
         else:
             checks.append(Check(title, "differs" if other else "ok", found))
         checks += [
@@ -116,7 +121,7 @@ def package_checks(requirements: Path) -> Packages:
                 "differs",
                 f"{pin.installed()}, pinned {pin.version}",
                 cost="this combination of versions has not been run",
-                fix=SETUP[name],
+                fix=setup_command(name),
             )
             for pin in other
         ]
