@@ -17,6 +17,12 @@ def act_position(act: str, seed: int) -> float:
     return xxhash.xxh3_64_intdigest(f"{seed}:{act}".encode()) / 2**64
 
 
+def check_share(share: float) -> None:
+    """Raise UsageError unless ``share`` lies between 0 and 1."""
+    if not 0 < share < 1:
+        raise UsageError(f"the validation share must lie between 0 and 1, not {share}; 0.01 is usual")
+
+
 def validation_acts(acts: Iterable[str], share: float, seed: int) -> frozenset[str]:
     """Return the acts (base CELEX numbers) whose every language and version belongs to validation.
 
@@ -25,8 +31,7 @@ def validation_acts(acts: Iterable[str], share: float, seed: int) -> frozenset[s
     Raises:
         UsageError: ``share`` is not between 0 and 1.
     """
-    if not 0 < share < 1:
-        raise UsageError(f"the validation share must lie between 0 and 1, not {share}; 0.01 is usual")
+    check_share(share)
     ranked = _ranked(acts, seed)
     if len(ranked) < 2:
         return frozenset()

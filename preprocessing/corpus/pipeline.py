@@ -37,7 +37,7 @@ from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import atomic_file, write_json
 from preprocessing.languages import LANGUAGES, parse_languages
 from preprocessing.progress import progress
-from preprocessing.split import validation_acts_in_all_languages
+from preprocessing.split import check_share, validation_acts_in_all_languages
 
 
 def preprocess(
@@ -66,6 +66,7 @@ def preprocess(
     for name, value in (("shards", shards), ("seq-length", seq_length), ("workers", workers or 1)):
         if value < 1:
             raise UsageError(f"--{name} must be at least 1, not {value}")
+    check_share(validation_share)
     _check_places(inputs, output)
     facts = load_tokenizer(tokenizer)
     settings = {

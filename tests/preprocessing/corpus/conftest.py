@@ -100,3 +100,40 @@ def make_document() -> Callable[..., LegalDocument]:
         return LegalDocument(**{**values, **changes})  # type: ignore[arg-type]
 
     return make
+
+
+def write_act(folder: Path, number: int, language: str, articles: int = 12, kind: str = "REG") -> Path:
+    """Write an invented act of 2099 as FORMEX, with the ``.doc.xml`` that tells its kind; return its file."""
+    code = language.upper()
+    sentence = TEXTS[["en", "fr", "de", "es", "pt"].index(language)]
+    word = {"en": "Article", "fr": "Article", "de": "Artikel", "es": "Artículo", "pt": "Artigo"}[language]
+    stem = f"L_2099{number:03d}{code}.01000101"
+    body = "".join(
+        f'<ARTICLE IDENTIFIER="{item:03d}"><TI.ART>{word} {item}</TI.ART><STI.ART>({item})</STI.ART>'
+        f'<PARAG IDENTIFIER="{item:03d}.001"><NO.PARAG>1.</NO.PARAG>'
+        f"<ALINEA>[{number}/{item}] {sentence}</ALINEA></PARAG>"
+        f'<PARAG IDENTIFIER="{item:03d}.002"><NO.PARAG>2.</NO.PARAG><ALINEA>{sentence}</ALINEA></PARAG></ARTICLE>'
+        for item in range(1, articles + 1)
+    )
+    oj = f"<COLL>L</COLL><NO.OJ>{number}</NO.OJ>"
+    date = '<DATE ISO="20990501">20990501</DATE>'
+    no_doc = f'<NO.DOC FORMAT="YN" TYPE="OJ"><NO.CURRENT>{number}</NO.CURRENT><YEAR>2099</YEAR><COM>EU</COM></NO.DOC>'
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{stem}.xml").write_text(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ACT><BIB.INSTANCE><DOCUMENT.REF FILE="{stem}.doc.xml">{oj}'
+        f"<YEAR>2099</YEAR><LG.OJ>{code}</LG.OJ><PAGE.FIRST>1</PAGE.FIRST><PAGE.SEQ>1</PAGE.SEQ>"
+        f"<VOLUME.REF>01</VOLUME.REF></DOCUMENT.REF>{date}<LG.DOC>{code}</LG.DOC>{no_doc}</BIB.INSTANCE>"
+        f"<TITLE><TI><P>(EU) 2099/{number}</P></TI></TITLE>"
+        f"<PREAMBLE><PREAMBLE.INIT>{sentence}</PREAMBLE.INIT></PREAMBLE>"
+        f"<ENACTING.TERMS>{body}</ENACTING.TERMS><FINAL><P>{sentence}</P></FINAL></ACT>",
+        encoding="utf-8",
+    )
+    (folder / f"{stem}.doc.xml").write_text(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<DOC><BIB.DOC>{no_doc}</BIB.DOC>'
+        f'<PUBLICATION.REF FILE="L_2099{number:03d}{code}.toc.xml">{oj}{date}<LG.OJ>{code}</LG.OJ>'
+        f'<VOLUME.REF>01</VOLUME.REF></PUBLICATION.REF><FMX><DOC.MAIN.PUB NO.SEQ="0001"><LG.DOC>{code}</LG.DOC>'
+        f'<LEGAL.VALUE>{kind}</LEGAL.VALUE>{date}<REF.PHYS FILE="{stem}.xml" TYPE="DOC.XML"/>'
+        "</DOC.MAIN.PUB></FMX></DOC>",
+        encoding="utf-8",
+    )
+    return folder / f"{stem}.xml"
