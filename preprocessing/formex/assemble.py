@@ -1,0 +1,98 @@
+"""From files read to one LegalDocument: the act and its annexes, with numbers, headings and references."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from preprocessing.document import Annex, Article, LegalDocument, Recital
+from preprocessing.formex.language import language_of_text
+from preprocessing.formex.metadata import Description, identify
+from preprocessing.formex.numbering import article_number
+from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
+from preprocessing.formex.references import distinct, find_mentions
+from preprocessing.formex.text import with_calls, without_calls
+from preprocessing.languages import LANGUAGES
+
+_RECITAL_NUMBER = re.compile(r"\((\d+\s?[a-z]{0,3})\)\s*|(\d+[a-z]?)[.)]\s+")
+# An unnumbered CONSID that only introduces the recitals, "Whereas:", ends in a colon and is short.
+_MAX_INTRODUCTION = 60
+
+
+def assemble(files: Sequence[ParsedFile], description: Description | None, source: str) -> LegalDocument:
+    """Make one document of the act's file (first) and its annex files, in order."""
+    act = files[0]
+    identity = identify(act, description, source)
+    warnings = [warning for file in files for warning in file.warnings]
+    text = "\n".join(with_calls("\n".join(file.lines)) for file in files)
+    spoken = language_of_text(text)
+    if spoken and spoken != identity.language and identity.language in ("", *LANGUAGES):
+        if identity.language:
+            warnings.append(f"language: marked {identity.language}, but the text is {spoken}")
+        identity.language = spoken
+    if act.repealed:
+        warnings.append("repealed: the act as a whole is marked as no longer in force")
+    if not text:
+        warnings.append("no text: nothing of this document is text in force")
+    if not identity.celex and not identity.base_celex:
+        warnings.append("no CELEX number: neither given nor derivable")
+    references = [reference for file in files for reference in file.references]
+    references += find_mentions(text)
+    return LegalDocument(
+        id=_id(identity.celex, identity.language, text),
+        source=source,
+        language=identity.language,
+        document_type=identity.document_type,
+        title=identity.title,
+        text=text,
+        celex=identity.celex,
+        base_celex=identity.base_celex,
+        date=identity.date,
+        consolidated=act.root == "CONS.ACT",
+        consolidation_date=identity.consolidation_date,
+        recitals=[recital for span in act.recitals if (recital := _recital(act, span))],
+        articles=[_article(act, article) for article in act.articles],
+        annexes=[_annex(file, span) for file in files for span in file.annexes],
+        references=distinct(references, identity.base_celex),
+        warnings=warnings,
+    )
+
+
+def _id(celex: str | None, language: str, text: str) -> str:
+    if celex:
+        return f"{celex}-{language}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _recital(file: ParsedFile, span: Span) -> Recital | None:
+    text = without_calls("\n".join(file.lines[span.start : span.end]))
+    match = _RECITAL_NUMBER.match(text)
+    if match:
+        return Recital((match[1] or match[2]).replace(" ", ""), text[match.end() :].lstrip("\n "))
+    if text.endswith(":") and len(text) < _MAX_INTRODUCTION:
+        return None
+    return Recital("", text)
+
+
+def _article(file: ParsedFile, article: ArticleLines) -> Article:
+    bounds = sorted({article.body, article.end, *(mark for mark in article.marks if mark >= article.body)})
+    paragraphs = []
+    for start, end in zip(bounds, bounds[1:], strict=False):
+        lines = [file.lines[number] for number in range(start, end) if number not in file.notes]
+        if lines:
+            paragraphs.append(without_calls("\n".join(lines)))
+    return Article(
+        number=article_number(without_calls(article.title), article.identifier),
+        heading=without_calls(" ".join(article.heading)),
+        path=[without_calls(title) for title in article.path],
+        text="\n".join(paragraphs),
+        paragraphs=paragraphs,
+    )
+
+
+def _annex(file: ParsedFile, span: Span) -> Annex:
+    lines = file.lines[span.start : span.end]
+    if lines[: len(span.title)] == span.title:
+        lines = lines[len(span.title) :]
+    return Annex(without_calls(" ".join(span.title)), with_calls("\n".join(lines)))

@@ -1,0 +1,97 @@
+"""Where files come from: a folder on disk or a zip archive, read with the same limits and the same plain reasons."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
+
+from preprocessing.formex.xml import MAX_XML_BYTES, Unreadable
+
+#: Bytes of one archive inside an archive: it is read into memory whole.
+MAX_NESTED_ARCHIVE_BYTES = 1 << 30
+
+
+class Store(Protocol):
+    """Files by name."""
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file; raises Unreadable with the reason."""
+
+    def source(self, name: str) -> str:
+        """Return how the file is called in the output."""
+
+
+class DiskStore:
+    """Files on disk, by their path."""
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of the regular file ``name``."""
+        try:
+            status = os.stat(name)
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable("not a regular file")
+            if status.st_size > MAX_XML_BYTES:
+                raise Unreadable(f"larger than {MAX_XML_BYTES >> 20} MiB")
+            return Path(name).read_bytes()
+        except OSError as error:
+            raise Unreadable(f"cannot be read: {error.strerror or error}") from error
+
+    def source(self, name: str) -> str:
+        """Return the path as it was given."""
+        return name
+
+
+class ZipStore:
+    """Members of one archive; ``label`` is how the archive itself is called.
+
+    Raises:
+        Unreadable: it is no zip archive, or a damaged one.
+    """
+
+    def __init__(self, file: str | IO[bytes], label: str) -> None:
+        self.label = label
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, ValueError) as error:
+            raise Unreadable(f"not a readable zip archive: {_reason(error)}") from error
+        self.sizes = {info.filename: info.file_size for info in self._zip.infolist() if not info.is_dir()}
+
+    def read(self, name: str, limit: int = MAX_XML_BYTES) -> bytes:
+        """Return the bytes of the member ``name``, never more than ``limit``."""
+        try:
+            info = self._zip.getinfo(name)
+            if info.flag_bits & 1:
+                raise Unreadable("encrypted archive member")
+            if info.file_size > limit:
+                raise Unreadable(f"larger than {limit >> 20} MiB")
+            with self._zip.open(info) as stream:
+                # reading stops at the size the archive declares, so a member cannot grow beyond the limit
+                return stream.read()
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            RuntimeError,
+            NotImplementedError,
+            KeyError,
+        ) as error:
+            raise Unreadable(f"damaged archive member: {_reason(error)}") from error
+
+    def source(self, name: str) -> str:
+        """Return ``archive!/member``."""
+        return f"{self.label}!/{name}"
+
+
+def is_unsafe(member: str) -> bool:
+    """Tell whether a member's name would lead out of the folder that an archive is unpacked into."""
+    path = PurePosixPath(member.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or member[1:2] == ":"
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

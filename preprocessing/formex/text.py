@@ -1,0 +1,118 @@
+"""Text rules: which elements break lines, what empty elements print, how pieces of text become clean lines.
+
+Pieces of text are gathered with marks that cannot occur in XML (control characters) and turned into lines at once:
+joining and replacing long strings is many times faster than cleaning each small piece.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+BREAK = "\x1e"  # a block begins or ends here
+JOIN = "\x1d"  # what follows stays on this line: a number or a list marker and its text
+CELL = "\x1f"  # a table cell begins here
+CALL, CALL_END = "\x02", "\x03"  # around the number of a footnote, where it is called
+
+CELL_SEPARATOR = " | "
+
+#: Elements that neither break nor space the text around them.
+INLINE = frozenset(
+    """ACCV ADDR.S AGAINST.X ANCHOR BASE CORR.CELEX DATE EXPONENT FMT.VALUE HT IE IND LINK LV MARGIN NAME.CASE NO.CASE
+    NO.ECLI OVERLINE PL.DATE.S PREFIX.S REF.DOC REF.DOC.ECR REF.DOC.OJ REF.DOC.SE REF.NOTE REF.NP.ECR REF.ONLINE
+    VECTOR""".split()
+)
+
+#: Numbers and labels that belong on the line of the text after them.
+LABELS = frozenset("NO.P NO.PARAG NO.ITEM NO.GR.SEQ PREFIX NO.DIV NO.DOC.TXT NO.CAT NO.SUBJ NO.TXT.ROW NO.FAM".split())
+
+#: Markers of lists whose items carry no number of their own.
+LIST_MARKERS = {"DASH": "—", "NDASH": "–", "BULLET": "•"}
+
+#: Operators of formulas, by element and TYPE.
+OPERATORS = {
+    "OP.MATH": {"CARTPROD": "×", "DIV": "/", "MINUS": "−", "MULT": "·", "PLUS": "+", "PLUSMINUS": "±"},
+    "OP.CMP": {"EQ": "=", "LT": "<", "GT": ">", "NE": "≠", "LE": "≤", "GE": "≥", "AP": "≈", "EQV": "≡"},
+}
+BRACKETS = {"BRACKET": "()", "SQBRACKET": "[]", "BRACE": "{}", "BAR": "||"}
+BIG_OPERATORS = {"SUM": "∑", "PRODUCT": "∏", "INTEGRAL": "∫", "ROOT": "√"}
+
+_SUPERSCRIPT = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
+_SUBSCRIPT = str.maketrans("0123456789+-−–", "₀₁₂₃₄₅₆₇₈₉₊₋₋₋")
+_SIGNED_DIGITS = re.compile(r"[+−–-]?\d+[+−–-]?|[+−–-]")
+
+_JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
+_CALLS = re.compile(f" ?{CALL}(\\d+){CALL_END}")
+_CALL_BEFORE_WORD = re.compile(f"{CALL}\\d+{CALL_END}(?=\\w)")
+# White space of the file's own layout, and separators that would break lines in readers of the output.
+_AS_SPACE = ("\n", "\r", "\t", "\u0085", "\u2028", "\u2029")
+# Marks for typesetting that carry no text: soft hyphen, zero-width space, byte order mark.
+_DROPPED = ("\u00ad", "\u200b", "\ufeff")
+
+
+def clean(text: str) -> str:
+    """Apply the rules that hold everywhere: one space between words, no invisible marks, labels joined."""
+    for char in _AS_SPACE:
+        if char in text:
+            text = text.replace(char, " ")
+    for char in _DROPPED:
+        if char in text:
+            text = text.replace(char, "")
+    if JOIN in text:
+        text = _JOINED.sub(" ", text)
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text
+
+
+def to_lines(pieces: Sequence[str]) -> list[str]:
+    """Turn gathered pieces into clean, non-empty lines (footnote calls still marked)."""
+    return [line for part in clean("".join(pieces)).split(BREAK) if (line := part.strip(" "))]
+
+
+def to_row(pieces: Sequence[str]) -> str:
+    """Turn the pieces of one table row into one line, cells apart by `` | ``; empty string for an empty row."""
+    text = clean("".join(pieces).replace(BREAK, " "))
+    cells = [cell.strip(" ") for cell in text.split(CELL)]
+    if not cells[0]:  # what stands before the first cell, usually nothing
+        del cells[0]
+    return CELL_SEPARATOR.join(cells) if any(cells) else ""
+
+
+def with_calls(text: str) -> str:
+    """Print footnote calls as `` [12]``."""
+    return _CALLS.sub(r" [\1]", text) if CALL in text else text
+
+
+def without_calls(text: str) -> str:
+    """Take footnote calls out."""
+    if CALL not in text:
+        return text
+    return _CALLS.sub("", _CALL_BEFORE_WORD.sub(" ", text))
+
+
+def format_number(text: str) -> str:
+    """Group the digits of a whole number by threes with no-break spaces, as printed: ``35000`` -> ``35 000``."""
+    sign, digits = ("", text) if text[:1] not in "+-−–" else (text[:1], text[1:])
+    if not (digits.isdecimal() and len(digits) > 3):
+        return text
+    return f"{sign}{int(digits):,}".replace(",", "\u00a0") if digits[0] != "0" else text
+
+
+def superscript(text: str) -> str:
+    """Raise digits and signs (``m2`` is not ``m²``); words stay as they are, as in ``1er``."""
+    return text.translate(_SUPERSCRIPT) if _SIGNED_DIGITS.fullmatch(text.strip()) else text
+
+
+def subscript(text: str) -> str:
+    """Lower digits and signs: ``CO₂``; words stay as they are."""
+    return text.translate(_SUBSCRIPT) if _SIGNED_DIGITS.fullmatch(text.strip()) else text
+
+
+def glyph(code: str | None) -> str:
+    """Return the quotation mark for a hexadecimal CODE; a plain double one where it is missing or malformed."""
+    try:
+        mark = chr(int(code or "22", 16))
+    except (ValueError, OverflowError):
+        return '"'
+    return mark if mark.isprintable() else '"'
