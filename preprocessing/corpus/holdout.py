@@ -6,6 +6,7 @@ articles is held out, the same article numbers in every language, and taken out 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ TRAIN = "train"
 VALIDATION = "validation"
 SPLITS = (TRAIN, VALIDATION)
 HELD_OUT_SHARE = 0.1
+_NOT_COMPARED = re.compile(r"\[\d+\]|\s")
 
 
 def act_of(document: LegalDocument) -> str:
@@ -61,32 +63,36 @@ class SplitPlan:
 def hold_out(document: LegalDocument, numbers: Sequence[str]) -> tuple[LegalDocument, LegalDocument] | None:
     """Divide a document into one without the articles ``numbers`` and one with nothing else.
 
-    The second one's id ends in ``#held-out``. An article takes the lines above it (its number, heading and the titles
-    of a division that begins with it) along.
+    The second one's id ends in ``#held-out``. An article takes along the lines above it (its number, heading and the
+    titles of a division that begins with it).
 
     Returns:
         None when the document has none of these articles, or an article cannot be found in its text.
     """
     chosen = set(numbers)
+    lines = document.text.split("\n")
+    keys = [_comparable(line) for line in lines]
     kept: list[str] = []
     held: list[str] = []
-    end = 0  # of the last article found; what follows it up to the next one's end goes with that next one
+    end = 0  # of the last article found: the lines from here to the next one's end go with that next one
     for article in document.articles:
-        span = _find(document.text, article, end)
-        if span is None:
+        body = [key for line in article.text.split("\n") if (key := _comparable(line))]
+        if not body:
+            continue
+        place = _find(keys, body, end)
+        if place is None:
             return None
-        # the first article's lead would be the whole preamble: that stays in training
-        start = end if end else span[0]
-        if not end:
-            kept.append(document.text[:start])
-        (held if article.number in chosen else kept).append(document.text[start : span[1]])
-        end = span[1]
+        # all the preamble stands above the first article: it stays in training
+        start = end or place[0]
+        kept += lines[end:start]
+        (held if article.number in chosen else kept).extend(lines[start : place[1]])
+        end = place[1]
     if not held:
         return None
-    kept.append(document.text[end:])
+    kept += lines[end:]
 
-    def part(pieces: list[str], articles: list[Article], suffix: str) -> LegalDocument:
-        text = "".join(pieces).strip("\n")
+    def part(part_lines: list[str], articles: list[Article], suffix: str) -> LegalDocument:
+        text = "\n".join(part_lines).strip("\n")
         references = [item for item in document.references if item.surface in text]
         return replace(document, id=document.id + suffix, text=text, articles=articles, references=references)
 
@@ -95,6 +101,19 @@ def hold_out(document: LegalDocument, numbers: Sequence[str]) -> tuple[LegalDocu
     return train, replace(validation, recitals=[], annexes=[])
 
 
-def _find(text: str, article: Article, start: int) -> tuple[int, int] | None:
-    at = text.find(article.text, start)
-    return None if at < 0 else (at, at + len(article.text))
+def _comparable(line: str) -> str:
+    """A line without spaces and footnote calls, which a document's text shows and an article's own text does not."""
+    return _NOT_COMPARED.sub("", line)
+
+
+def _find(keys: Sequence[str], body: Sequence[str], start: int) -> tuple[int, int] | None:
+    """Return where the lines ``body`` stand in ``keys`` from ``start`` on; footnotes may stand between them."""
+    first = None
+    for wanted in body:
+        try:
+            found = keys.index(wanted, start)
+        except ValueError:
+            return None
+        first = found if first is None else first
+        start = found + 1
+    return (first, start) if first is not None else None

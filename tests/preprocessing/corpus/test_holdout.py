@@ -39,6 +39,14 @@ def test_nothing_of_the_text_is_lost_or_doubled(make_document):
     assert lines == sorted(act.text.split("\n"))
 
 
+def test_footnotes_inside_a_held_out_article_go_with_it(make_document):
+    act = make_document(articles=4)
+    first, last = act.articles[3].text.split("\n")
+    act.text = act.text.replace(f"{first}\n{last}", f"{first[:9]} [7]{first[9:]}\n[7] A note.\n{last}")
+    train, validation = hold_out(act, ["4"]) or pytest.fail("nothing held out")
+    assert "[7]" not in train.text and "\n[7] A note.\n" in validation.text
+
+
 def test_references_go_where_they_stand(make_document):
     references = [Reference(None, None, "1.1. The"), Reference(None, None, "3.2. 32099R0001")]
     train, validation = hold_out(make_document(references=references), ["3"]) or pytest.fail("nothing held out")
