@@ -15,7 +15,7 @@ from itertools import pairwise
 from preprocessing.celex import base_celex, is_celex
 from preprocessing.citations.numbers import act_celex, normalise_article_number
 from preprocessing.citations.patterns import LanguagePatterns, act_patterns, language_patterns, tie_patterns
-from preprocessing.citations.words import WORDS
+from preprocessing.citations.words import SOLE, WORDS
 
 ARTICLE_START = re.compile(r"(?<!\w)[Aa][Rr][Tt](?=[A-Za-zÍí. \u00a0])")  # article, Artikel, artículo, artigo, art.
 MAX_RANGE = 60  # "Articles 15 to 22" names each article between; a longer range only its two ends
@@ -73,6 +73,8 @@ def find_citations(text: str, language: str | None = None) -> list[Citation]:
 
 
 def _articles(text: str, language: str | None) -> Iterator[_Mention]:
+    for match in act_patterns().sole_article.finditer(text):
+        yield _Mention(match.start(), match.end(), [SOLE])
     starts = [match.start() for match in ARTICLE_START.finditer(text)]
     for code in WORDS:
         patterns = language_patterns(code)

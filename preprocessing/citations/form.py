@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from preprocessing.citations.words import WORDS, CitationWords
+from preprocessing.citations.words import SOLE, WORDS, CitationWords
 from preprocessing.errors import UsageError, did_you_mean
 
 
@@ -15,7 +15,7 @@ def language_words(language: str) -> CitationWords:
 
 
 def format_citation(article: str | None, document_type: str, celex: str, language: str) -> str:
-    """Write a citation in the fixed form; ``article`` None cites the act as a whole.
+    """Write a citation in the fixed form; ``article`` None cites the act as a whole, "sole" its only article.
 
     >>> format_citation("5", "regulation", "32016R0679", "de")
     'Artikel 5, Verordnung (CELEX: 32016R0679)'
@@ -28,4 +28,6 @@ def format_citation(article: str | None, document_type: str, celex: str, languag
     if document_type not in words.types:
         raise ValueError(f"unknown document type '{document_type}'.{did_you_mean(document_type, words.types)}")
     act = f"{words.types[document_type]} (CELEX: {celex})"
-    return act if article is None else f"{words.article} {article}, {act}"
+    if article is None:
+        return act
+    return f"{words.sole_article if article == SOLE else f'{words.article} {article}'}, {act}"

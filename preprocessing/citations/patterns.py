@@ -33,8 +33,12 @@ class LanguagePatterns:
 
 @dataclass(frozen=True)
 class ActPatterns:
-    """How acts are named in any of the languages: by CELEX, by noun and number, by a well-known short name."""
+    """How acts are named in any of the languages: by CELEX, by noun and number, by a well-known short name.
 
+    ``sole_article`` is the one form of an article that carries no number.
+    """
+
+    sole_article: re.Pattern[str]
     celex: re.Pattern[str]
     numbered: re.Pattern[str]
     further_number: re.Pattern[str]
@@ -91,6 +95,9 @@ def act_patterns() -> ActPatterns:
     types = _alternatives(word for words in WORDS.values() for word in words.types.values())
     joint = _joint("|".join(words.joint_words for words in WORDS.values()))
     return ActPatterns(
+        sole_article=re.compile(
+            rf"(?<!\w)(?:{_alternatives(words.sole_article for words in WORDS.values())})(?!\w)", re.IGNORECASE
+        ),
         celex=re.compile(
             rf"(?<!\w)(?:(?i:{types}|{nouns}){SPACE}+)?(?:\({SPACE}?)?(?:(?i:CELEX){SPACE}*:?{SPACE}*)?(?P<celex>{CELEX_PATTERN})\)?"
         ),

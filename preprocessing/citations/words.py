@@ -38,6 +38,7 @@ class CitationWords:
     """
 
     article: str
+    sole_article: str  # the only article of an act, numbered "sole"
     article_pattern: str  # singular and plural, in full and short
     plural_article_pattern: str  # what announces a list of articles
     first_article_pattern: str  # words that stand for article 1, "" where there are none
@@ -58,10 +59,12 @@ JOINED_LATIN_SUFFIX = r"(?:bis|ter|quater|quinquies|sexies|septies|octies|novies
 LATIN_SUFFIX = rf"\s?{JOINED_LATIN_SUFFIX}"
 LETTER_SUFFIX = r"[a-z]{1,2}(?![\w)])"
 GDPR = "32016R0679"
+SOLE = "sole"  # the number of an act's only article, which prints none
 
 WORDS: dict[str, CitationWords] = {
     "en": CitationWords(
         article="Article",
+        sole_article="Sole Article",
         article_pattern=r"articles?|arts?\.|art",
         plural_article_pattern=r"articles|arts?\.",
         first_article_pattern="",
@@ -104,6 +107,7 @@ WORDS: dict[str, CitationWords] = {
     ),
     "fr": CitationWords(
         article="Article",
+        sole_article="Article unique",
         article_pattern=r"articles?|arts?\.|art",
         plural_article_pattern=r"articles|arts?\.",
         first_article_pattern=r"premier|1er|1ᵉʳ",
@@ -150,6 +154,7 @@ WORDS: dict[str, CitationWords] = {
     ),
     "de": CitationWords(
         article="Artikel",
+        sole_article="Einziger Artikel",
         article_pattern=r"artikeln?|artikels|art\.|art",
         plural_article_pattern=r"artikeln?|art\.",
         first_article_pattern="",
@@ -213,6 +218,7 @@ WORDS: dict[str, CitationWords] = {
     ),
     "es": CitationWords(
         article="Artículo",
+        sole_article="Artículo único",
         article_pattern=r"art[ií]culos?|arts?\.|art",
         plural_article_pattern=r"art[ií]culos|arts?\.",
         first_article_pattern=r"primero",
@@ -259,6 +265,7 @@ WORDS: dict[str, CitationWords] = {
     ),
     "pt": CitationWords(
         article="Artigo",
+        sole_article="Artigo único",
         article_pattern=r"artigos?|arts?\.|art",
         plural_article_pattern=r"artigos|arts?\.",
         first_article_pattern=r"primeiro",

@@ -123,7 +123,7 @@ def test_text_without_citations_gives_none() -> None:
 @pytest.mark.parametrize("document_type", DOCUMENT_TYPES)
 def test_the_fixed_form_is_found_again(language: str, document_type: str) -> None:
     for celex in (GDPR, "62014CJ0123", "32016R0679R(01)", "02016R0679-20160504"):
-        for article in ("5", "12a", "12bis", None):
+        for article in ("5", "12a", "12bis", "sole", None):
             written = format_citation(article, document_type, celex, language)
             expected = "12" if article == "12bis" and language == "de" else article
             found = pairs(f"So it is laid down.\n\n{written}", language)
@@ -165,5 +165,5 @@ def test_article_numbers_are_normalised(printed: str, bare: str) -> None:
 def test_an_unknown_language_or_document_type_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="'xx'"):
         format_citation("5", "regulation", GDPR, "xx")
-    with pytest.raises(ValueError, match="'regulatoin'.*Did you mean 'regulation'"):
+    with pytest.raises(ValueError, match=r"'regulatoin'.*Did you mean 'regulation'"):
         format_citation("5", "regulatoin", GDPR, "en")
