@@ -7,7 +7,7 @@ import re
 from preprocessing.celex import derive_celex
 
 FIRST_YEAR, LAST_YEAR = 1952, 2100
-ARTICLE_NUMBER = re.compile(r"(\d+)\s*(?:\.?\s?[ºo°ᵉ](?:ʳ|r)?(?!\w)|er\b)?[-\s]*([a-z]+)?", re.IGNORECASE)
+ARTICLE_NUMBER = re.compile(r"(\d+)\s*(?:(?:\.\s?[ºo°]|[º°ᵉ])(?:ʳ|r)?(?!\w)|er\b)?[-\s]*([a-z]+)?", re.IGNORECASE)
 
 
 def normalise_article_number(printed: str) -> str:
