@@ -42,20 +42,24 @@ def validation_acts(acts: Iterable[str], share: float, seed: int) -> frozenset[s
 def validation_acts_in_all_languages(
     acts_by_language: Mapping[str, Iterable[str]], share: float, seed: int
 ) -> frozenset[str]:
-    """Like :func:`validation_acts`, plus one act for each language that would have no validation text.
+    """Like :func:`validation_acts`, but fair to languages with few acts.
 
-    In a small corpus the acts drawn may lack a language. Its first act in hash order joins them, unless that would
-    leave some language without training text.
+    An act stays in training when a language would otherwise have no training text. For a language that would have no
+    validation text, its first act in hash order that can be spared joins; a language of one act has none to spare.
     """
+    check_share(share)
     acts = {language: set(names) for language, names in acts_by_language.items()}
-    chosen = set(validation_acts(set().union(*acts.values()), share, seed)) if acts else set()
+    chosen: set[str] = set()
+
+    def can_be_spared(act: str) -> bool:
+        return all(names - chosen - {act} for names in acts.values())
+
+    for act in _ranked(validation_acts(set().union(*acts.values()), share, seed), seed):
+        if can_be_spared(act):
+            chosen.add(act)
     for language in sorted(acts):
-        if acts[language] & chosen:
-            continue
-        for act in _ranked(acts[language], seed):
-            if all(names - chosen - {act} for names in acts.values()):
-                chosen.add(act)
-                break
+        if not acts[language] & chosen:
+            chosen.update([act for act in _ranked(acts[language], seed) if can_be_spared(act)][:1])
     return frozenset(chosen)
 
 

@@ -1,14 +1,15 @@
 """What each document gives to training and to validation.
 
-By act, as :mod:`preprocessing.split` decides. A corpus of a single act cannot spare it: there the last tenth of its
-articles is held out, the same article numbers in every language, and taken out of the training text.
+By act, as :mod:`preprocessing.split` decides. A language of a single act (or a corpus of one) cannot spare it: there
+the last tenth of its articles is held out, the same article numbers in every language, and taken out of the training
+text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from preprocessing.document import Article, LegalDocument
 
@@ -45,16 +46,16 @@ def articles_to_hold_out(numbers: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """The acts of validation, or (for a corpus of one act) the articles held out of every document."""
+    """The acts of validation, and the articles held out of every document of an act that could not be spared."""
 
     acts: frozenset[str] = frozenset()
-    articles: tuple[str, ...] = ()
+    articles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def apply(self, document: LegalDocument) -> list[tuple[str, LegalDocument]]:
         """Return the document with its split; two of them where articles are held out."""
         if act_of(document) in self.acts:
             return [(VALIDATION, document)]
-        held_out = hold_out(document, self.articles) if self.articles else None
+        held_out = hold_out(document, self.articles.get(act_of(document), ()))
         if held_out is None:
             return [(TRAIN, document)]
         return list(zip(SPLITS, held_out, strict=True))
@@ -70,6 +71,8 @@ def hold_out(document: LegalDocument, numbers: Sequence[str]) -> tuple[LegalDocu
         None when the document has none of these articles, or an article cannot be found in its text.
     """
     chosen = set(numbers)
+    if not chosen:
+        return None
     lines = document.text.split("\n")
     keys = [_comparable(line) for line in lines]
     kept: list[str] = []

@@ -115,23 +115,26 @@ class _Staged:
     intake: Intake = field(default_factory=Intake)
     registry: Registry = field(default_factory=Registry)
     acts: dict[str, set[str]] = field(default_factory=dict)  # by language
-    articles: list[list[str]] = field(default_factory=list)  # numbers of each document, while there is only one act
+    articles: dict[str, list[list[str]]] = field(default_factory=dict)  # of each document, in languages of one act
 
     def keep(self, document: LegalDocument) -> None:
         self.intake.keep(document)
         self.registry.add(document)
-        self.acts.setdefault(document.language, set()).add(act_of(document))
-        if self.one_act():
-            self.articles.append([article.number for article in document.articles])
-
-    def one_act(self) -> bool:
-        sets = list(self.acts.values())
-        return all(acts == sets[0] and len(acts) == 1 for acts in sets)
+        acts = self.acts.setdefault(document.language, set())
+        acts.add(act_of(document))
+        if len(acts) == 1:
+            numbers = [article.number for article in document.articles]
+            self.articles.setdefault(document.language, []).append(numbers)
+        else:
+            self.articles.pop(document.language, None)
 
     def plan(self, share: float, seed: int) -> SplitPlan:
-        if self.one_act():
-            return SplitPlan(articles=articles_to_hold_out(self.articles))
-        return SplitPlan(acts=validation_acts_in_all_languages(self.acts, share, seed))
+        of_act: dict[str, list[list[str]]] = {}
+        for language, documents in self.articles.items():
+            (act,) = self.acts[language]
+            of_act.setdefault(act, []).extend(documents)
+        articles = {act: held_out for act, numbers in of_act.items() if (held_out := articles_to_hold_out(numbers))}
+        return SplitPlan(validation_acts_in_all_languages(self.acts, share, seed), articles)
 
 
 def _stage(inputs: Sequence[Path], place: Path, languages: Sequence[str], shards: int, workers: int) -> _Staged:

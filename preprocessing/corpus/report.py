@@ -33,6 +33,7 @@ class Intake:
     """What reading and selecting found: filled while documents stream by."""
 
     read: int = 0
+    kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     without_celex: int = 0
@@ -41,6 +42,7 @@ class Intake:
 
     def keep(self, document: LegalDocument) -> None:
         """Note a document that enters the corpus."""
+        self.kept += 1
         self.without_celex += document.celex is None
         self.with_warnings += bool(document.warnings)
         if sum(sample["language"] == document.language for sample in self.samples) < SAMPLES_PER_LANGUAGE:
@@ -83,20 +85,19 @@ def build_report(
         "settings": dict(settings),
         "documents": {
             "read": intake.read,
-            "kept": counts.total("documents"),
+            "kept": intake.kept,
             "without_celex": intake.without_celex,
             "with_parse_warnings": intake.with_warnings,
         },
         "inputs_rejected": dict(intake.rejected.most_common()),
         "documents_left_out": _nested(intake.left_out),
         "split": {
-            "rule": "articles" if plan.articles else "acts",
             "validation_acts": len(plan.acts),
-            "held_out_articles": list(plan.articles),
+            "held_out_articles": {act: list(numbers) for act, numbers in sorted(plan.articles.items())},
         },
         "deduplication": (
-            "exact, within a language, on text with normalised white space and accents; the first one read is kept. "
-            "Consolidated versions of one act are all kept."
+            "exact, within a language, on text with normalised white space and accents; of equal texts, and of several "
+            "texts with one CELEX number, the first one read is kept. Consolidated versions of one act are all kept."
         ),
         "languages": by_language,
         "types": _by(counts, 2),
@@ -161,10 +162,10 @@ def _warnings(report: Mapping[str, Any], plan: SplitPlan) -> list[str]:
     missing = [LANGUAGES[code].name for code in report["settings"]["languages"] if code not in languages]
     if missing:
         found.append(f"No text at all in {', '.join(missing)}.")
-    if plan.articles:
+    for act, numbers in sorted(plan.articles.items()):
         found.append(
-            f"The corpus is one act: Articles {plan.articles[0]} to {plan.articles[-1]} of each language are held out "
-            "for validation and taken out of the training text."
+            f"{act} is the only act of a language: its Articles {numbers[0]} to {numbers[-1]} are held out for "
+            "validation in every language and taken out of the training text."
         )
     limits = {row["name"]: row["epochs"][f"steps_to_{MAX_EPOCHS}"] for row in languages.values() if row["epochs"]}
     early = {name: steps for name, steps in limits.items() if steps < STEPS[-1]}

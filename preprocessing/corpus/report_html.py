@@ -25,11 +25,9 @@ def render(report: Mapping[str, Any]) -> str:
     documents, languages = report["documents"], report["languages"]
     tokens = {split: sum(row["tokens"][split] for row in languages.values()) for split in (TRAIN, VALIDATION)}
     split = report["split"]
-    rule = (
-        f"articles {split['held_out_articles'][0]} to {split['held_out_articles'][-1]} of the one act"
-        if split["held_out_articles"]
-        else f"{split['validation_acts']:,} whole acts, in every language"
-    )
+    rule = f"{split['validation_acts']:,} whole acts, in every language"
+    if split["held_out_articles"]:
+        rule += f"; articles held out of {', '.join(split['held_out_articles'])}"
     parts = [
         f"<p><b>{tokens[TRAIN]:,}</b> training and <b>{tokens[VALIDATION]:,}</b> validation tokens from "
         f"<b>{documents['kept']:,}</b> of {documents['read']:,} documents in {len(languages)} languages: "

@@ -17,10 +17,13 @@ UNWANTED_LANGUAGE = "language not asked for"
 TOO_SHORT = f"text shorter than {MIN_CHARACTERS} characters"
 BROKEN_TEXT = "text that is not valid Unicode"
 DUPLICATE = "exact duplicate"
+OTHER_TEXT = "another text of a document already read"
 
 
 class Selection:
     """Decides document by document, in the order they come: the first of several equal texts is kept.
+
+    So is the first of several texts of one document (same CELEX number and language): ids are unique in the corpus.
 
     ``left_out`` counts what was refused by reason and language.
     """
@@ -29,6 +32,7 @@ class Selection:
         self.languages = frozenset(languages)
         self.left_out: Counter[tuple[str, str]] = Counter()
         self._seen: dict[tuple[str, int], str] = {}
+        self._ids: set[str] = set()
 
     def refuse(self, document: LegalDocument) -> str | None:
         """Return why the document is left out (naming its twin, if it is a duplicate), or None to keep it."""
@@ -42,7 +46,10 @@ class Selection:
             return self._count(BROKEN_TEXT, document, "")
         if key in self._seen:
             return self._count(DUPLICATE, document, f" of {self._seen[key]}")
+        if document.id in self._ids:
+            return self._count(OTHER_TEXT, document, f", {document.id}")
         self._seen[key] = document.id
+        self._ids.add(document.id)
         return None
 
     def _count(self, reason: str, document: LegalDocument, detail: str) -> str:

@@ -22,6 +22,9 @@ from preprocessing.corpus.indexed import IndexedWriter, merge
 from preprocessing.corpus.tokenizer import Encoder, TokenizerFacts
 from preprocessing.errors import RecipeError
 
+# A process takes about a second to start: less staged work than this is done sooner without it.
+BYTES_PER_WORKER = 8_000_000
+
 # language, split, document type, year ("" where unknown)
 Cell = tuple[str, str, str, str]
 
@@ -95,7 +98,8 @@ def run_shards(
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from concurrent.futures.process import BrokenProcessPool
 
-    workers = min(workers, len(tasks))
+    staged = sum(task.staged.stat().st_size for task in tasks)
+    workers = min(workers, len(tasks), 1 + staged // BYTES_PER_WORKER)
     if workers <= 1:
         encoder = Encoder(facts)
         for number, task in enumerate(tasks):

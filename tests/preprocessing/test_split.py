@@ -55,9 +55,18 @@ LANGUAGES = st.dictionaries(
 
 
 @given(LANGUAGES, st.integers(0, 50))
-def test_no_language_gives_its_last_act_for_another_languages_sake(languages: dict[str, set[str]], seed: int):
-    drawn = validation_acts(set().union(*languages.values()), 0.01, seed)
+def test_no_language_gives_away_its_last_act(languages: dict[str, set[str]], seed: int):
+    chosen = validation_acts_in_all_languages(languages, 0.2, seed)
+    assert all(acts - chosen for acts in languages.values())
+
+
+@given(st.integers(0, 50))
+def test_languages_that_share_their_acts_all_have_validation_text(seed: int):
+    languages = {"en": set(ACTS[:3]), "fr": set(ACTS[:3]), "de": set(ACTS[1:3])}
     chosen = validation_acts_in_all_languages(languages, 0.01, seed)
-    assert drawn <= chosen
-    for acts in languages.values():
-        assert acts - chosen or not acts - drawn
+    assert all(acts & chosen and acts - chosen for acts in languages.values())
+
+
+def test_in_a_large_corpus_the_draw_is_the_same_for_all_languages():
+    languages = {"en": ACTS, "fr": ACTS[:1500]}
+    assert validation_acts_in_all_languages(languages, 0.05, seed=1) == validation_acts(ACTS, 0.05, seed=1)

@@ -56,7 +56,7 @@ def test_references_go_where_they_stand(make_document):
 def test_a_document_whose_articles_are_not_in_its_text_stays_whole(make_document):
     act = make_document(text="An altogether different text.")
     assert hold_out(act, ["3"]) is None
-    assert SplitPlan(articles=("3",)).apply(act) == [("train", act)]
+    assert SplitPlan(articles={"32099R0001": ("3",)}).apply(act) == [("train", act)]
 
 
 def test_a_document_without_the_articles_stays_whole(make_document):

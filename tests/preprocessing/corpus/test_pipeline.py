@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import xxhash
 
+from preprocessing.corpus import shards
 from preprocessing.corpus.blend import load_blend
 from preprocessing.corpus.documents import iter_documents
 from preprocessing.corpus.pipeline import preprocess
@@ -76,13 +78,15 @@ def test_the_tokens_are_those_of_hugging_face_document_by_document(corpus: Path,
             assert entry.tokens == sum(map(len, expected)) and entry.documents == len(expected)
 
 
-def test_megatron_trains_on_the_blend(corpus: Path):
+def test_megatron_trains_on_the_blend(corpus: Path, tmp_path: Path):
     from types import SimpleNamespace
 
     from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
     from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
 
-    blend = load_blend(corpus / "cpt" / "blend.yaml")
+    # Megatron keeps its sample indices beside the data
+    shutil.copytree(corpus / "cpt", tmp_path / "cpt")
+    blend = load_blend(tmp_path / "cpt" / "blend.yaml")
 
     def of(entries: list) -> tuple[list[str], list[float]]:
         return [str(entry.prefix) for entry in entries], [entry.weight for entry in entries]
@@ -95,7 +99,6 @@ def test_megatron_trains_on_the_blend(corpus: Path):
         reset_attention_mask=False,
         eod_mask_loss=False,
         tokenizer=SimpleNamespace(eod=blend.end_of_text_id, pad=0, unique_identifiers={"name": "test"}),
-        path_to_cache=str(corpus.parent / "cache"),
     )
     train, validation, _ = BlendedMegatronDatasetBuilder(GPTDataset, [100, 10, None], lambda: True, config).build()
     assert len(train) >= 100 and len(validation) >= 10
@@ -148,7 +151,8 @@ def test_the_report_is_one_page_with_its_plots(corpus: Path):
     assert "src=" not in page and "<link" not in page
 
 
-def test_the_result_does_not_depend_on_workers(corpus: Path, acts: Path, tokenizer_folder: Path, tmp_path: Path):
+def test_the_result_does_not_depend_on_workers(corpus, acts, tokenizer_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "BYTES_PER_WORKER", 1)
     preprocess([acts], tmp_path / "out", tokenizer_folder, shards=4, workers=3)
     assert contents(tmp_path / "out") == contents(corpus)
 
@@ -194,7 +198,7 @@ def test_one_act_gives_its_last_articles_to_validation(tokenizer_folder: Path, t
         assert [article["number"] for article in validation["articles"]] == ["19", "20"]
         assert "[1/19]" in validation["text"] and "[1/18]" not in validation["text"]
         assert "[1/18]" in train["text"] and "[1/19]" not in train["text"] and "[1/20]" not in train["text"]
-    assert summary.report["split"]["held_out_articles"] == ["19", "20"]
+    assert summary.report["split"]["held_out_articles"] == {"32099R0001": ["19", "20"]}
     assert "Articles 19 to 20" in summary.text()
     assert Registry.load(tmp_path / "out").has_article("32099R0001", "20")
 
@@ -202,10 +206,22 @@ def test_one_act_gives_its_last_articles_to_validation(tokenizer_folder: Path, t
 def test_a_language_without_validation_text_is_named(tokenizer_folder: Path, tmp_path: Path):
     for number in (1, 2, 3):
         write_act(tmp_path / "in", number, "en")
-    write_act(tmp_path / "in", 4, "pt")
+    write_act(tmp_path / "in", 4, "pt", articles=1)
     summary = preprocess([tmp_path / "in"], tmp_path / "out", tokenizer_folder, workers=1, languages=("en", "pt"))
-    assert any("No validation text in Portuguese" in warning for warning in summary.report["warnings"])
     assert "No validation text in Portuguese" in summary.text()
+
+
+def test_the_one_act_of_a_language_gives_its_last_articles_in_every_language(tokenizer_folder: Path, tmp_path: Path):
+    for number in (1, 2, 3):
+        write_act(tmp_path / "in", number, "en")
+    write_act(tmp_path / "in", 2, "pt")
+    summary = preprocess([tmp_path / "in"], tmp_path / "out", tokenizer_folder, workers=1)
+    assert summary.report["split"]["held_out_articles"] == {"32099R0002": ["12"]}
+    texts = {(row["language"], row["split"], row["base_celex"]): row["text"] for row in rows_of(tmp_path / "out")}
+    for language in ("en", "pt"):
+        assert "[2/12]" in texts[language, "validation", "32099R0002"]
+        assert "[2/12]" not in texts[language, "train", "32099R0002"]
+    assert sum(split == "validation" for _, split, _ in texts) == 3
 
 
 def test_only_the_languages_asked_for_are_kept(acts: Path, tokenizer_folder: Path, tmp_path: Path):
@@ -251,14 +267,16 @@ def test_input_without_a_usable_document_is_an_error_that_leaves_nothing(tokeniz
 RUN = """
 import resource, sys
 from pathlib import Path
+from preprocessing.corpus import shards
 from preprocessing.corpus.pipeline import preprocess
 from preprocessing.errors import RecipeError
+shards.BYTES_PER_WORKER = 1
 if __name__ == "__main__":
     limit = int(sys.argv[4])
     if limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # the system refuses to write on, as on a full disk
     try:
-        preprocess([Path(sys.argv[1])], Path(sys.argv[2]), Path(sys.argv[3]), workers=int(sys.argv[5]))
+        preprocess([Path(sys.argv[1])], Path(sys.argv[2]), Path(sys.argv[3]), workers=int(sys.argv[5]), shards=4)
     except RecipeError as error:
         sys.exit(f"error: {error}")
 """

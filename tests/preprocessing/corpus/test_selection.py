@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from preprocessing.corpus.selection import BROKEN_TEXT, DUPLICATE, TOO_SHORT, UNWANTED_LANGUAGE, Selection
+from preprocessing.corpus.selection import BROKEN_TEXT, DUPLICATE, OTHER_TEXT, TOO_SHORT, UNWANTED_LANGUAGE, Selection
 
 
 def test_documents_are_left_out_by_reason_and_counted(make_document):
@@ -32,6 +32,12 @@ def test_the_same_document_read_twice_is_a_duplicate_of_itself(make_document):
     selection = Selection(["en"])
     assert selection.refuse(make_document()) is None
     assert selection.refuse(make_document(source="copy.xml")) == f"{DUPLICATE} of 32099R0001-en"
+
+
+def test_a_second_text_of_the_same_document_is_left_out(make_document):
+    selection = Selection(["en"])
+    assert selection.refuse(make_document()) is None
+    assert selection.refuse(make_document(articles=5)) == f"{OTHER_TEXT}, 32099R0001-en"
 
 
 def test_equal_texts_in_two_languages_are_both_kept(make_document):
