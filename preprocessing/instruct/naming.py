@@ -1,4 +1,4 @@
-"""How a lawyer names an act and its provisions in running text: "l'article 5, paragraphe 1, du règlement (UE) 2016/679".
+"""How acts and provisions are named in running text: "l'article 5, paragraphe 1, du règlement (UE) 2016/679"
 
 The noun and number come from the act's title in that language; the words and cases from ``citations.words``.
 """

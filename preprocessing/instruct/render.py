@@ -1,8 +1,7 @@
-"""From candidate to question and answer: choose a phrasing, fill it in, close with the citation, and check the result."""
+"""From candidate to question and answer: choose a phrasing, fill it in, close with the citation, check the result."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,8 +67,8 @@ def render(candidate: Candidate, act: Act, seed: int) -> Pair:
     answer = wording.answers[drawn // 97 % len(wording.answers)].format(**candidate.slots)
     cited = format_citation(candidate.article, act.document_type, act.celex, act.language)
     return Pair(
-        question=_tidy(question),
-        answer=f"{_tidy(answer)}\n\n{cited}",
+        question=question,
+        answer=f"{answer}\n\n{cited}",
         language=act.language,
         kind=candidate.kind,
         celex=act.celex,
@@ -79,9 +78,10 @@ def render(candidate: Candidate, act: Act, seed: int) -> Pair:
 
 
 def defect(pair: Pair, candidate: Candidate, source: str, registry: KnownActs) -> str | None:
-    """Say why a pair must not be kept, or None: its citation must exist, its passages stand word for word in the source.
+    """Say why a pair must not be kept, or None.
 
-    ``source`` is the act's text (:attr:`Act.source`).
+    Its citation must exist, and its passages must stand word for word in ``source``, the act's text
+    (:attr:`Act.source`).
     """
     closing = find_citations(pair.answer.rsplit("\n", 1)[-1], pair.language)
     if [(citation.celex, citation.article) for citation in closing] != [(pair.celex, pair.article)]:
@@ -96,18 +96,3 @@ def defect(pair: Pair, candidate: Candidate, source: str, registry: KnownActs) -
         if comparable(passage) not in comparable(f"{pair.question}\n{pair.answer}"):
             return "passage not in the answer"
     return None
-
-
-def excluded(source_id: str, passages: Collection[str]) -> bool:
-    """Say whether a passage is one of ``passages``, holds one, or lies within one (``.../art_5`` and ``.../art_5/par_1``)."""
-    if not passages:
-        return False
-    return any(
-        source_id == other or source_id.startswith(f"{other}/") or other.startswith(f"{source_id}/")
-        for other in passages
-    )
-
-
-def _tidy(text: str) -> str:
-    """Mend what filling leaves: a comma of the provision's name before the closing mark, double spaces, "de le"."""
-    return text.replace("  ", " ").replace(", ?", " ?").replace(",?", "?").strip()

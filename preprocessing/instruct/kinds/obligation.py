@@ -1,6 +1,7 @@
 """Obligations: paragraphs without a list that lay down a duty, told by the language's own words of duty.
 
-A paragraph that also permits something or grants a right is left out: which of the two it does is not for words to tell.
+A paragraph that also permits something or grants a right is left out: words alone do not tell which of the two it is
+about.
 """
 
 from __future__ import annotations

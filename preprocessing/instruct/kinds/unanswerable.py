@@ -58,7 +58,7 @@ def _missing_paragraphs(act: Act) -> Iterator[Candidate]:
             kind=KIND,
             template="missing_paragraph",
             article=article.number,
-            source_id=f"{act.source_id(article)}/no_par_{missing}",
+            source_id=f"{act.celex}/no_par_{missing}_of_art_{article.number}",
             slots={
                 **act.slots(article, missing),
                 "paragraph": missing,
