@@ -146,8 +146,8 @@ if [[ -z $DRY_RUN ]]; then
     python=$(find_python) || exit 1
     # The lock belongs to file descriptor 9, which pip inherits: the kernel drops it when the last of us is gone, so
     # there is no stale lock to clean up, and a killed setup.sh whose pip still writes keeps the others waiting.
-    mkdir -p "$(dirname "$VENV")"
-    exec 9>>"$VENV.lock"
+    mkdir -p .cache
+    exec 9>>.cache/setup.lock
     flock9='import fcntl, sys; fcntl.flock(9, fcntl.LOCK_EX | (fcntl.LOCK_NB if sys.argv[1] == "try" else 0))'
     if ! "$python" -c "$flock9" try 2>/dev/null; then
         say "another setup is at work on $VENV; waiting for it"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.doctor.packages import setup_command
 from tools.doctor.report import Check
 
 GIB = 2**30
@@ -93,7 +94,7 @@ def _torchrun() -> Check:
             "`nemo llm` cannot start several processes",
             f'export PATH="{beside.parent}:$PATH"',
         )
-    return Check("torchrun", "missing", "not there", "no training on more than one process", "./setup.sh")
+    return Check("torchrun", "missing", "not there", "no training on more than one process", setup_command("cpu"))
 
 
 def _hugging_face() -> Check:
