@@ -92,14 +92,23 @@ class ShardedWriter:
         self.paths = [self.folder / f"{shard_name(shard, self.shards)}.parquet" for shard in sorted(self._writers)]
 
 
-def iter_shard(path: Path) -> Iterator[list[LegalDocument]]:
-    """Yield the documents of one Parquet file in groups of at most ``ROWS_AT_ONCE``; a ``split`` column is dropped."""
+def iter_batches(path: Path) -> Iterator[pyarrow.RecordBatch]:
+    """Yield LegalDocument's columns of one Parquet file, at most ``ROWS_AT_ONCE`` rows at a time.
+
+    Raises:
+        UsageError: the file cannot be read, or lacks one of the columns.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        columns = [name for name in arrow_schema().names if name in file.schema_arrow.names]
-        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns):
-            yield [LegalDocument.from_dict(row) for row in batch.to_pylist()]
+    try:
+        with pq.ParquetFile(path) as file:
+            missing = [name for name in arrow_schema().names if name not in file.schema_arrow.names]
+            if missing:
+                raise UsageError(f"{path} is not a table of documents (no column {missing[0]}); run preprocess again")
+            yield from file.iter_batches(batch_size=ROWS_AT_ONCE, columns=arrow_schema().names)
+    except pa.ArrowInvalid as error:
+        raise UsageError(f"{path} cannot be read as Parquet ({error}); run preprocess again") from error
 
 
 def document_files(folder: Path) -> Sequence[Path]:
@@ -125,5 +134,5 @@ def iter_documents(folder: Path) -> Iterator[LegalDocument]:
         UsageError: the folder holds no documents.
     """
     for path in document_files(folder):
-        for group in iter_shard(path):
-            yield from group
+        for batch in iter_batches(path):
+            yield from (LegalDocument.from_dict(row) for row in batch.to_pylist())

@@ -51,13 +51,15 @@ class SplitPlan:
     acts: frozenset[str] = frozenset()
     articles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def split_of(self, act: str) -> str:
+        """Return the split of an act's documents; what is held out of them goes to validation all the same."""
+        return VALIDATION if act in self.acts else TRAIN
+
     def apply(self, document: LegalDocument) -> list[tuple[str, LegalDocument]]:
         """Return the document with its split; two of them where articles are held out."""
-        if act_of(document) in self.acts:
-            return [(VALIDATION, document)]
         held_out = hold_out(document, self.articles.get(act_of(document), ()))
         if held_out is None:
-            return [(TRAIN, document)]
+            return [(self.split_of(act_of(document)), document)]
         return list(zip(SPLITS, held_out, strict=True))
 
 

@@ -15,12 +15,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from preprocessing.corpus.documents import documents_schema, iter_shard
+from preprocessing.corpus.documents import documents_schema, iter_batches
 from preprocessing.corpus.holdout import SplitPlan
 from preprocessing.corpus.indexed import IndexedWriter, merge
 from preprocessing.corpus.tokenizer import Encoder, TokenizerFacts
+from preprocessing.document import LegalDocument
 from preprocessing.errors import RecipeError
+
+if TYPE_CHECKING:
+    import pyarrow
 
 # A process takes about a second to start: less staged work than this is done sooner without it.
 BYTES_PER_WORKER = 8_000_000
@@ -60,31 +65,42 @@ class Counts:
 
 def run_shard(task: ShardTask, plan: SplitPlan, facts: TokenizerFacts, encoder: Encoder) -> Counts:
     """Split, write and tokenize one shard; peak memory is one group of rows, whatever the shard's size."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = documents_schema()
     counts = Counts()
     writers: dict[tuple[str, str], IndexedWriter] = {}
     with ExitStack() as files:
-        table = files.enter_context(pq.ParquetWriter(task.documents, schema, compression="zstd"))
-        for group in iter_shard(task.staged):
-            rows = [row for document in group for row in plan.apply(document)]
-            table.write_table(
-                pa.Table.from_pylist([{**document.to_dict(), "split": split} for split, document in rows], schema)
-            )
-            encoded = encoder.encode([document.text for _, document in rows])
-            for (split, document), tokens in zip(rows, encoded, strict=True):
-                key = (document.language, split)
-                if key not in writers:
-                    prefix = task.tokens / document.language / split
-                    writers[key] = files.enter_context(IndexedWriter(prefix, facts.vocab_size))
-                writers[key].add(tokens)
-                cell = (document.language, split, document.document_type, (document.date or "")[:4])
+        output = files.enter_context(pq.ParquetWriter(task.documents, documents_schema(), compression="zstd"))
+        for batch in iter_batches(task.staged):
+            table = split_batch(batch, plan)
+            output.write_table(table)
+            columns = [table[name].to_pylist() for name in ("language", "split", "document_type", "date", "text")]
+            encoded = encoder.encode(columns[-1])
+            for language, split, kind, date, text, tokens in zip(*columns, encoded, strict=True):
+                if (language, split) not in writers:
+                    prefix = task.tokens / language / split
+                    writers[language, split] = files.enter_context(IndexedWriter(prefix, facts.vocab_size))
+                writers[language, split].add(tokens)
+                cell = (language, split, kind, (date or "")[:4])
                 counts.documents[cell] += 1
-                counts.characters[cell] += len(document.text)
+                counts.characters[cell] += len(text)
                 counts.tokens[cell] += len(tokens)
     return counts
+
+
+def split_batch(batch: pyarrow.RecordBatch, plan: SplitPlan) -> pyarrow.Table:
+    """Return the rows with their ``split`` column, as :meth:`SplitPlan.apply` says."""
+    import pyarrow as pa
+
+    names = zip(batch["base_celex"].to_pylist(), batch["id"].to_pylist(), strict=True)
+    acts = [base_celex or name for base_celex, name in names]
+    if plan.articles.keys().isdisjoint(acts):
+        # nearly always: the rows stay as they are, and need not become Python objects
+        splits = pa.array([plan.split_of(act) for act in acts], pa.string())
+        return pa.Table.from_batches([batch]).append_column("split", splits)
+    documents = (LegalDocument.from_dict(row) for row in batch.to_pylist())
+    rows = [{**part.to_dict(), "split": split} for document in documents for split, part in plan.apply(document)]
+    return pa.Table.from_pylist(rows, documents_schema())
 
 
 def run_shards(

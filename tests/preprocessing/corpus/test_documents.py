@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpus import documents
-from preprocessing.corpus.documents import ShardedWriter, iter_documents, iter_shard
+from preprocessing.corpus.documents import ShardedWriter, iter_batches, iter_documents
 from preprocessing.document import Annex, Recital, Reference
 from preprocessing.errors import UsageError
 
@@ -15,6 +15,10 @@ def write(folder: Path, rows: list, shards: int = 4) -> list[Path]:
         for row in rows:
             writer.add(row)
     return writer.paths
+
+
+def ids_in(path: Path) -> list[str]:
+    return [name for batch in iter_batches(path) for name in batch["id"].to_pylist()]
 
 
 def test_documents_come_back_as_they_were(tmp_path: Path, make_document):
@@ -42,7 +46,7 @@ def test_a_shard_keeps_the_order_of_arrival_when_the_buffer_is_emptied_often(tmp
     rows = [make_document(f"32099R{number:04d}") for number in range(40)]
     paths = write(tmp_path, rows)
     assert len(paths) == 4
-    found = [[document.id for group in iter_shard(path) for document in group] for path in paths]
+    found = [ids_in(path) for path in paths]
     assert sorted(id for ids in found for id in ids) == [row.id for row in rows]
     assert all(ids == sorted(ids) for ids in found)
 
@@ -52,11 +56,7 @@ def test_a_document_always_falls_into_the_same_shard(tmp_path: Path, make_docume
     write(tmp_path / "a", rows)
     write(tmp_path / "b", rows[::-1])
     for path in (tmp_path / "a").iterdir():
-        ids = [
-            {row.id for group in iter_shard(folder / path.name) for row in group}
-            for folder in (tmp_path / "a", tmp_path / "b")
-        ]
-        assert ids[0] == ids[1]
+        assert ids_in(path) == ids_in(tmp_path / "b" / path.name)[::-1]
 
 
 def test_shards_without_documents_have_no_file(tmp_path: Path, make_document):
@@ -67,3 +67,15 @@ def test_a_folder_without_documents_is_refused(tmp_path: Path):
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(UsageError, match=r"holds no documents/\*\.parquet"):
             list(iter_documents(folder))
+
+
+def test_a_file_that_is_no_table_of_documents_is_named(tmp_path: Path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 but not really")
+    with pytest.raises(UsageError, match=r"a\.parquet cannot be read as Parquet"):
+        list(iter_documents(tmp_path))
+    pq.write_table(pa.table({"id": ["x"]}), tmp_path / "a.parquet")
+    with pytest.raises(UsageError, match=r"a\.parquet is not a table of documents"):
+        list(iter_documents(tmp_path))
