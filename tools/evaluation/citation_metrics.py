@@ -70,7 +70,8 @@ def citation_scores(question: Question, answer: str, registry: ActRegistry | Non
     precision = len(right_pairs) / len(cited) if cited else 0.0
     recall = float(found)
     wrong_articles = any(article is not None and not right((celex, article)) for celex, article in cited)
-    invented = [pair for pair in cited if registry is not None and not _exists(pair, registry)]
+    # To say that an article does not exist, as a reference answer may, is not to invent it.
+    invented = [pair for pair in cited - allowed if registry is not None and not _exists(pair, registry)]
     wrong_existing = [pair for pair in cited if not right(pair) and pair not in invented]
     return {
         "citation_accuracy": float(act_right),

@@ -123,6 +123,12 @@ def test_acts_that_the_reference_mentions_are_allowed_but_not_required() -> None
         assert scores["article_accuracy"] == scores["citation_precision"] == scores["citation_recall"] == 1.0
 
 
+def test_to_deny_an_article_as_the_reference_does_is_not_to_invent_it() -> None:
+    denial = f"There is no Article 99 in Regulation (EU) 2099/1. Regulation (CELEX: {ACT})"
+    assert scores_of(denial, article=None, answer=denial)["hallucinated"] == 0.0
+    assert scores_of(INVENTED_ARTICLE["en"].replace("99", "98"), article=None, answer=denial)["hallucinated"] == 1.0
+
+
 def test_a_question_about_a_whole_act_has_no_article_accuracy() -> None:
     scores = scores_of(f"Regulation (CELEX: {ACT})", article=None, answer=f"Regulation (CELEX: {ACT})")
     assert scores["article_accuracy"] is None
