@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from preprocessing.document import Annex, Article, LegalDocument, Recital
 from preprocessing.formex.language import language_of_text
@@ -78,7 +79,7 @@ def _recital(file: ParsedFile, span: Span) -> Recital | None:
 def _article(file: ParsedFile, article: ArticleLines) -> Article:
     bounds = sorted({article.body, article.end, *(mark for mark in article.marks if mark >= article.body)})
     paragraphs = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         lines = [file.lines[number] for number in range(start, end) if number not in file.notes]
         if lines:
             paragraphs.append(without_calls("\n".join(lines)))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from preprocessing.formex.metadata import Description, read_description
 from preprocessing.formex.stores import DiskStore, Store, ZipStore, is_unsafe
-from preprocessing.formex.xml import Unreadable
+from preprocessing.formex.xml import UnreadableError
 
 _DESCRIPTION_NAME = re.compile(r"\.doc(?:\.fmx)?\.xml$", re.IGNORECASE)
 _CONTENTS_NAME = re.compile(r"\.toc(?:\.fmx)?\.xml$", re.IGNORECASE)
@@ -58,7 +58,7 @@ def discover_zip(path: str) -> Iterator[Unit | Rejected]:
     """Yield the documents of the archive at ``path``."""
     try:
         store = ZipStore(path, path)
-    except Unreadable as error:
+    except UnreadableError as error:
         yield Rejected(path, str(error))
         return
     yield from units_of_zip(store, archive=path)
@@ -95,7 +95,7 @@ def _walk(top: Path) -> Iterator[Unit | Rejected]:
             continue
         seen.add(real)
         folders.sort()
-        paths = [os.path.join(folder, name) for name in sorted(names)]
+        paths = [str(Path(folder, name)) for name in sorted(names)]
         yield from _group(DiskStore(), {path: _size(path) for path in paths if path.lower().endswith(".xml")}, None)
         for path in paths:
             if path.lower().endswith(".zip"):
@@ -125,7 +125,7 @@ def _is_of(unit: Unit, path: Path) -> bool:
     """Tell whether the unit is what the description at ``path`` describes."""
     try:
         return read_description(path.read_bytes()) == unit.description
-    except (Unreadable, OSError):
+    except (UnreadableError, OSError):
         return False
 
 
@@ -140,10 +140,13 @@ def _group(store: Store, sizes: dict[str, int], archive: str | None) -> Iterator
         taken.add(name)
         try:
             description = read_description(store.read(name))
-        except Unreadable as error:
+        except UnreadableError as error:
             yield Rejected(store.source(name), str(error))
             continue
         files, missing = _files_of(description, name, names)
+        same_name = _DESCRIPTION_NAME.sub(".xml", name)
+        if not files and same_name in sizes:  # it names another file, but stands beside the one it is named after
+            files, missing = [same_name], description.files[1:]
         files = [file for file in files if file not in taken]
         taken.update(files)
         if files and not (missing and missing[0] == description.files[0]):
@@ -163,7 +166,7 @@ def _is_description(store: Store, name: str) -> bool:
         return False
     try:
         return bool(_DESCRIPTION_ROOT.search(store.read(name)[:2000]))
-    except Unreadable:
+    except UnreadableError:
         return False  # reported when it is read as a document
 
 
@@ -192,7 +195,7 @@ def _base(name: str) -> str:
 
 def _size(path: str) -> int:
     try:
-        return os.stat(path).st_size
+        return Path(path).stat().st_size
     except OSError:
         return 0  # reading it will say why
 

@@ -5,7 +5,34 @@ from __future__ import annotations
 import re
 
 #: ISO 639-1 codes of the official languages.
-OFFICIAL = frozenset("bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split())
+OFFICIAL = frozenset(
+    [
+        "bg",
+        "cs",
+        "da",
+        "de",
+        "el",
+        "en",
+        "es",
+        "et",
+        "fi",
+        "fr",
+        "ga",
+        "hr",
+        "hu",
+        "it",
+        "lt",
+        "lv",
+        "mt",
+        "nl",
+        "pl",
+        "pt",
+        "ro",
+        "sk",
+        "sl",
+        "sv",
+    ]
+)
 
 _IN_NAME = (
     re.compile(r"^CL?\d{4}[A-Z]{1,2}\d{4}([A-Z]{2})\d"),  # CL2013R0575EN0210010.0001.xml
@@ -15,13 +42,13 @@ _IN_NAME = (
 
 # Short words that fill a text in one of the five languages and are rare in the others.
 _COMMON_WORDS = {
-    "en": frozenset("the of and to shall by with which this be".split()),
-    "fr": frozenset("le les des et du est au dans par une".split()),
-    "de": frozenset("der die und den das des von im mit zur".split()),
-    "es": frozenset("el los las del y en la al una por".split()),
-    "pt": frozenset("o os do da dos das em ao pelo não".split()),
+    "en": frozenset(["the", "of", "and", "to", "shall", "by", "with", "which", "this", "be"]),
+    "fr": frozenset(["le", "les", "des", "et", "du", "est", "au", "dans", "par", "une"]),
+    "de": frozenset(["der", "die", "und", "den", "das", "des", "von", "im", "mit", "zur"]),
+    "es": frozenset(["el", "los", "las", "del", "y", "en", "la", "al", "una", "por"]),
+    "pt": frozenset(["o", "os", "do", "da", "dos", "das", "em", "ao", "pelo", "não"]),
 }
-_SAMPLE_CHARS = 20_000
+_SAMPLE_CHARS = 8_000
 _WORD = re.compile(r"[^\W\d_]+")
 
 

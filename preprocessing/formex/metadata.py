@@ -14,7 +14,7 @@ from preprocessing.celex import TYPE_LETTERS, base_celex, consolidated_celex, de
 from preprocessing.formex.language import language_of_path
 from preprocessing.formex.parsed import ParsedFile
 from preprocessing.formex.references import find_mentions
-from preprocessing.formex.xml import Unreadable, read_tree
+from preprocessing.formex.xml import UnreadableError, read_tree
 
 _TYPE_BY_ROOT = {
     "JUDGMENT": "judgment",
@@ -89,16 +89,16 @@ def read_description(data: bytes) -> Description:
     """Read a ``.doc.xml``.
 
     Raises:
-        Unreadable: it is not well-formed, is no description, or names no file.
+        UnreadableError: it is not well-formed, is no description, or names no file.
     """
     tree = read_tree(data)
     if tree.tag != "DOC":
-        raise Unreadable(f"not a description of a document: root element {tree.tag}")
+        raise UnreadableError(f"not a description of a document: root element {tree.tag}")
     files = [
         node.get("FILE", "") for node in tree.iterfind("FMX//REF.PHYS") if node.get("TYPE", "DOC.XML") == "DOC.XML"
     ]
     if not any(files):
-        raise Unreadable("describes a document but names no file of it")
+        raise UnreadableError("describes a document but names no file of it")
     main = tree.find("FMX/DOC.MAIN.PUB")
     return Description(
         files=[name for name in files if name],

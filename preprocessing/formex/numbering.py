@@ -6,9 +6,42 @@ import re
 
 # Words for "article" and what stands around a number: dropped.
 _ARTICLE_WORDS = frozenset(
-    """article articles artikel artículo artículos artigo artigos articolo articol articolul artykuł artikla artikkel
-    artikolu artikoli airteagal pants straipsnis cikk článek článok člen členové član članak άρθρο член art no nr n o
-    the der""".split()
+    [
+        "article",
+        "articles",
+        "artikel",
+        "artículo",
+        "artículos",
+        "artigo",
+        "artigos",
+        "articolo",
+        "articol",
+        "articolul",
+        "artykuł",
+        "artikla",
+        "artikkel",
+        "artikolu",
+        "artikoli",
+        "airteagal",
+        "pants",
+        "straipsnis",
+        "cikk",
+        "článek",
+        "článok",
+        "člen",
+        "členové",
+        "član",
+        "članak",
+        "άρθρο",
+        "член",
+        "art",
+        "no",
+        "nr",
+        "n",
+        "o",
+        "the",
+        "der",
+    ]
 )
 _FIRST = {"premier", "première", "1er", "1re", "1ère", "first", "primero", "primeiro", "primo", "erster"}
 _SOLE = {"sole", "only", "single", "unique", "único", "unico", "einziger", "jediný", "jedyny"}

@@ -1,7 +1,8 @@
 """Read one FORMEX file: its text as clean lines, and where titles, recitals, articles and annexes lie in them.
 
-Everything is done in one pass over the parser's events. Text goes to a *sink* (the file's own, or that of the footnote
-or being read); at every boundary that matters the sink is flushed into ``lines``, so structure is line numbers.
+Everything is done in one pass over the parser's events. They add pieces to ``text``; an element that rewrites its own
+text (a footnote, a table row, a number) takes the pieces since its start off again; at every boundary that matters
+the pieces are flushed into ``lines``, so that structure is line numbers.
 What single elements do is in :mod:`preprocessing.formex.rules`.
 """
 
@@ -9,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 
 from preprocessing.document import Reference
 from preprocessing.formex import rules
 from preprocessing.formex.parsed import DESCRIPTION_ROOTS, OTHER_ACTS, TEXT_ROOTS, ArticleLines, ParsedFile, Span
-from preprocessing.formex.text import BREAK, to_lines, without_calls
-from preprocessing.formex.xml import Unreadable, as_utf8, new_parser, run_parser
+from preprocessing.formex.text import BREAK, PARAGRAPH, to_lines, without_calls
+from preprocessing.formex.xml import UnreadableError, as_utf8, new_parser, run_parser
 
 _CLOSING_MARK = re.compile(rb'<\?CLG\.MDFC\s[^?]*?\bID="([^"]*)"')
 _OPENING_ID = re.compile(r'\bIDREF="([^"]*)"')
@@ -26,13 +28,13 @@ def read_file(data: bytes, first_note: int = 1) -> ParsedFile:
     """Read the bytes of one FORMEX file; its footnotes are numbered from ``first_note``.
 
     Raises:
-        Unreadable: it is not well-formed, or no FORMEX file that carries text.
+        UnreadableError: it is not well-formed, or no FORMEX file that carries text.
     """
     return FileReader(as_utf8(data), first_note).read()
 
 
-def _ignore(_: str) -> None:
-    """Swallow text that is no longer in force."""
+StartHandler = Callable[[str, dict[str, str]], None]
+EndHandler = Callable[[str], None]
 
 
 class FileReader:
@@ -43,9 +45,8 @@ class FileReader:
         self.parser = new_parser()
         self.root = ""
         # text
-        self.own: list[str] = []
-        self.sink = self.own
-        self.emit: Callable[[str], None] = self.own.append
+        self.text: list[str] = []
+        self.put = self.text.append
         self.lines: list[str] = []
         # open elements: what ends them needs what began them
         self.guard = 0  # inside quoted acts, tables and notes nothing is the act's own structure
@@ -58,7 +59,7 @@ class FileReader:
         self.open_articles: list[ArticleLines | None] = []
         self.paragraph_depth = 0
         # footnotes
-        self.note_stack: list[rules.OpenNote] = []
+        self.open_notes: list[int] = []  # their numbers, 0 in deleted text
         self.note_numbers: dict[str, int] = {}
         self.next_note = first_note
         self.waiting_notes: list[tuple[int, str]] = []
@@ -76,6 +77,7 @@ class FileReader:
         self.warnings: list[str] = []
         # deleted spans
         self.deleted: set[str] = set()
+        self.deleted_from = 0  # what is in the text from here on is to be dropped
         self.deleted_spans = 0
         self.repealed = False
         self._closing_marks: frozenset[str] | None = None
@@ -88,10 +90,11 @@ class FileReader:
     def read(self) -> ParsedFile:
         """Run the parser over the data and return what was found."""
         parser = self.parser
+        self._start, self._end = self._handlers()
         parser.StartElementHandler = self._first_start
         parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self.put
         parser.ProcessingInstructionHandler = self._instruction
-        self.route()
         run_parser(parser, self.data)
         self.flush_notes()
         return ParsedFile(
@@ -113,16 +116,22 @@ class FileReader:
 
     # -- text
 
-    def route(self) -> None:
-        """Send text to the current sink, or nowhere inside a deleted span."""
-        self.emit = _ignore if self.deleted else self.sink.append
-        self.parser.CharacterDataHandler = self.emit
-
     def flush(self) -> int:
         """Turn the text gathered so far into lines; return the number of lines there are now."""
-        if self.own:
-            self.lines += to_lines(self.own)
-            self.own.clear()
+        if self.deleted:
+            del self.text[self.deleted_from :]
+            self.deleted_from = 0
+        if self.text:
+            lines = to_lines("".join(self.text))
+            self.text.clear()
+            if self.article is not None and PARAGRAPH in lines:
+                for line in lines:
+                    if line == PARAGRAPH:
+                        self.article.marks.append(len(self.lines))
+                    else:
+                        self.lines.append(line)
+            else:
+                self.lines += lines
         return len(self.lines)
 
     def flush_notes(self) -> int:
@@ -138,29 +147,40 @@ class FileReader:
 
     def _first_start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag in DESCRIPTION_ROOTS:
-            raise Unreadable(f"describes documents (root element {tag}), carries no text of its own")
+            raise UnreadableError(f"describes documents (root element {tag}), carries no text of its own")
         if tag not in TEXT_ROOTS:
-            raise Unreadable("HTML, not FORMEX" if tag.lower().endswith("html") else f"not FORMEX: root element {tag}")
+            raise UnreadableError(
+                "HTML, not FORMEX" if tag.lower().endswith("html") else f"not FORMEX: root element {tag}"
+            )
         self.root = tag
         self.spans.append(Span("root", 0))
         self.parser.StartElementHandler = self._start
         self._start(tag, attributes)
 
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        rule = rules.START.get(tag, BREAK)
-        if rule.__class__ is str:
-            if rule:
-                self.emit(rule)  # type: ignore[arg-type]
-        else:
-            rule(self, attributes)  # type: ignore[operator]
+    def _handlers(self) -> tuple[StartHandler, EndHandler]:
+        """Return what happens at the start and the end of an element: the rule in the table, or a line break.
 
-    def _end(self, tag: str) -> None:
-        rule = rules.END.get(tag, BREAK)
-        if rule.__class__ is str:
-            if rule:
-                self.emit(rule)  # type: ignore[arg-type]
-        else:
-            rule(self)  # type: ignore[operator]
+        These two run for every element of the file, so they look up as little as they can.
+        """
+        start_rule: Callable[[str, str], Any] = rules.START.get
+        end_rule: Callable[[str, str], Any] = rules.END.get
+        put = self.put
+
+        def start(tag: str, attributes: dict[str, str]) -> None:
+            rule = start_rule(tag, BREAK)
+            if rule.__class__ is str:
+                put(rule)
+            else:
+                rule(self, attributes)
+
+        def end(tag: str) -> None:
+            rule = end_rule(tag, BREAK)
+            if rule.__class__ is str:
+                put(rule)
+            else:
+                rule(self)
+
+        return start, end
 
     def _instruction(self, target: str, text: str) -> None:
         if target == "CLG.MDFO":
@@ -169,8 +189,7 @@ class FileReader:
         elif target == "CLG.MDFC" and self.deleted:
             match = _CLOSING_ID.search(text)
             if match:
-                self.deleted.discard(match[1])
-                self.route()
+                self._close_deletion(match[1])
 
     def _open_deletion(self, text: str) -> None:
         if self._closing_marks is None:
@@ -190,8 +209,15 @@ class FileReader:
             self._unclosed_depth = 1
             self.parser.StartElementHandler = self._counted_start
             self.parser.EndElementHandler = self._counted_end
+        if not self.deleted:
+            self.deleted_from = len(self.text)
         self.deleted.add(mark)
-        self.route()
+
+    def _close_deletion(self, mark: str) -> None:
+        if mark in self.deleted:
+            self.deleted.remove(mark)
+            if not self.deleted:
+                del self.text[self.deleted_from :]
 
     def _counted_start(self, tag: str, attributes: dict[str, str]) -> None:
         self._unclosed_depth += 1
@@ -200,8 +226,7 @@ class FileReader:
     def _counted_end(self, tag: str) -> None:
         self._unclosed_depth -= 1
         if self._unclosed_depth == 0:
-            self.deleted.discard("unclosed")
-            self.route()
+            self._close_deletion("unclosed")
             self.parser.StartElementHandler = self._start
             self.parser.EndElementHandler = self._end
         self._end(tag)
@@ -241,4 +266,4 @@ class FileReader:
             self.metadata.setdefault(tag, self._builder.close())
             self.parser.StartElementHandler, self.parser.EndElementHandler = self._normal
             self.parser.ProcessingInstructionHandler = self._instruction
-            self.route()
+            self.parser.CharacterDataHandler = self.put

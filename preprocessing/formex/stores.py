@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-from preprocessing.formex.xml import MAX_XML_BYTES, Unreadable
+from preprocessing.formex.xml import MAX_XML_BYTES, UnreadableError
 
 #: Bytes of one archive inside an archive: it is read into memory whole.
 MAX_NESTED_ARCHIVE_BYTES = 1 << 30
@@ -19,7 +18,7 @@ class Store(Protocol):
     """Files by name."""
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of a file; raises Unreadable with the reason."""
+        """Return the bytes of a file; raises UnreadableError with the reason."""
 
     def source(self, name: str) -> str:
         """Return how the file is called in the output."""
@@ -31,14 +30,14 @@ class DiskStore:
     def read(self, name: str) -> bytes:
         """Return the bytes of the regular file ``name``."""
         try:
-            status = os.stat(name)
+            status = Path(name).stat()
             if not stat.S_ISREG(status.st_mode):
-                raise Unreadable("not a regular file")
+                raise UnreadableError("not a regular file")
             if status.st_size > MAX_XML_BYTES:
-                raise Unreadable(f"larger than {MAX_XML_BYTES >> 20} MiB")
+                raise UnreadableError(f"larger than {MAX_XML_BYTES >> 20} MiB")
             return Path(name).read_bytes()
         except OSError as error:
-            raise Unreadable(f"cannot be read: {error.strerror or error}") from error
+            raise UnreadableError(f"cannot be read: {error.strerror or error}") from error
 
     def source(self, name: str) -> str:
         """Return the path as it was given."""
@@ -49,7 +48,7 @@ class ZipStore:
     """Members of one archive; ``label`` is how the archive itself is called.
 
     Raises:
-        Unreadable: it is no zip archive, or a damaged one.
+        UnreadableError: it is no zip archive, or a damaged one.
     """
 
     def __init__(self, file: str | IO[bytes], label: str) -> None:
@@ -57,7 +56,7 @@ class ZipStore:
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, ValueError) as error:
-            raise Unreadable(f"not a readable zip archive: {_reason(error)}") from error
+            raise UnreadableError(f"not a readable zip archive: {_reason(error)}") from error
         self.sizes = {info.filename: info.file_size for info in self._zip.infolist() if not info.is_dir()}
 
     def read(self, name: str, limit: int = MAX_XML_BYTES) -> bytes:
@@ -65,9 +64,9 @@ class ZipStore:
         try:
             info = self._zip.getinfo(name)
             if info.flag_bits & 1:
-                raise Unreadable("encrypted archive member")
+                raise UnreadableError("encrypted archive member")
             if info.file_size > limit:
-                raise Unreadable(f"larger than {limit >> 20} MiB")
+                raise UnreadableError(f"larger than {limit >> 20} MiB")
             with self._zip.open(info) as stream:
                 # reading stops at the size the archive declares, so a member cannot grow beyond the limit
                 return stream.read()
@@ -80,7 +79,7 @@ class ZipStore:
             NotImplementedError,
             KeyError,
         ) as error:
-            raise Unreadable(f"damaged archive member: {_reason(error)}") from error
+            raise UnreadableError(f"damaged archive member: {_reason(error)}") from error
 
     def source(self, name: str) -> str:
         """Return ``archive!/member``."""

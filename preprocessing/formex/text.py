@@ -7,24 +7,66 @@ joining and replacing long strings is many times faster than cleaning each small
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 BREAK = "\x1e"  # a block begins or ends here
 JOIN = "\x1d"  # what follows stays on this line: a number or a list marker and its text
 CELL = "\x1f"  # a table cell begins here
+PARAGRAPH = "\x04"  # alone on a line: a paragraph of an article begins or ends here
 CALL, CALL_END = "\x02", "\x03"  # around the number of a footnote, where it is called
 
 CELL_SEPARATOR = " | "
 
 #: Elements that neither break nor space the text around them.
 INLINE = frozenset(
-    """ACCV ADDR.S AGAINST.X ANCHOR BASE CORR.CELEX DATE EXPONENT FMT.VALUE HT IE IND LINK LV MARGIN NAME.CASE NO.CASE
-    NO.ECLI OVERLINE PL.DATE.S PREFIX.S REF.DOC REF.DOC.ECR REF.DOC.OJ REF.DOC.SE REF.NOTE REF.NP.ECR REF.ONLINE
-    VECTOR""".split()
+    [
+        "ACCV",
+        "ADDR.S",
+        "AGAINST.X",
+        "ANCHOR",
+        "BASE",
+        "CORR.CELEX",
+        "DATE",
+        "EXPONENT",
+        "FMT.VALUE",
+        "HT",
+        "IE",
+        "IND",
+        "LINK",
+        "LV",
+        "MARGIN",
+        "NAME.CASE",
+        "NO.CASE",
+        "NO.ECLI",
+        "OVERLINE",
+        "PL.DATE.S",
+        "PREFIX.S",
+        "REF.DOC",
+        "REF.DOC.ECR",
+        "REF.DOC.OJ",
+        "REF.DOC.SE",
+        "REF.NOTE",
+        "REF.NP.ECR",
+        "REF.ONLINE",
+        "VECTOR",
+    ]
 )
 
 #: Numbers and labels that belong on the line of the text after them.
-LABELS = frozenset("NO.P NO.PARAG NO.ITEM NO.GR.SEQ PREFIX NO.DIV NO.DOC.TXT NO.CAT NO.SUBJ NO.TXT.ROW NO.FAM".split())
+LABELS = frozenset(
+    [
+        "NO.P",
+        "NO.PARAG",
+        "NO.ITEM",
+        "NO.GR.SEQ",
+        "PREFIX",
+        "NO.DIV",
+        "NO.DOC.TXT",
+        "NO.CAT",
+        "NO.SUBJ",
+        "NO.TXT.ROW",
+        "NO.FAM",
+    ]
+)
 
 #: Markers of lists whose items carry no number of their own.
 LIST_MARKERS = {"DASH": "—", "NDASH": "–", "BULLET": "•"}
@@ -42,7 +84,7 @@ _SUBSCRIPT = str.maketrans("0123456789+-−–", "₀₁₂₃₄₅₆₇₈₉
 _SIGNED_DIGITS = re.compile(r"[+−–-]?\d+[+−–-]?|[+−–-]")
 
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
-_CALLS = re.compile(f" ?{CALL}(\\d+){CALL_END}")
+_CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
 _CALL_BEFORE_WORD = re.compile(f"{CALL}\\d+{CALL_END}(?=\\w)")
 # White space of the file's own layout, and separators that would break lines in readers of the output.
 _AS_SPACE = ("\n", "\r", "\t", "\u0085", "\u2028", "\u2029")
@@ -65,14 +107,14 @@ def clean(text: str) -> str:
     return text
 
 
-def to_lines(pieces: Sequence[str]) -> list[str]:
-    """Turn gathered pieces into clean, non-empty lines (footnote calls still marked)."""
-    return [line for part in clean("".join(pieces)).split(BREAK) if (line := part.strip(" "))]
+def to_lines(text: str) -> list[str]:
+    """Turn gathered text into clean, non-empty lines (footnote calls still marked)."""
+    return [line for part in clean(text).split(BREAK) if (line := part.strip(" "))]
 
 
-def to_row(pieces: Sequence[str]) -> str:
-    """Turn the pieces of one table row into one line, cells apart by `` | ``; empty string for an empty row."""
-    text = clean("".join(pieces).replace(BREAK, " "))
+def to_row(text: str) -> str:
+    """Turn the text of one table row into one line, cells apart by `` | ``; empty string for an empty row."""
+    text = clean(text.replace(BREAK, " "))
     cells = [cell.strip(" ") for cell in text.split(CELL)]
     if not cells[0]:  # what stands before the first cell, usually nothing
         del cells[0]
@@ -81,14 +123,14 @@ def to_row(pieces: Sequence[str]) -> str:
 
 def with_calls(text: str) -> str:
     """Print footnote calls as `` [12]``."""
-    return _CALLS.sub(r" [\1]", text) if CALL in text else text
+    return _CALLS.sub(r" [\1]", text.replace(f" {CALL}", CALL)) if CALL in text else text
 
 
 def without_calls(text: str) -> str:
     """Take footnote calls out."""
     if CALL not in text:
         return text
-    return _CALLS.sub("", _CALL_BEFORE_WORD.sub(" ", text))
+    return _CALLS.sub("", _CALL_BEFORE_WORD.sub(" ", text.replace(f" {CALL}", CALL)))
 
 
 def format_number(text: str) -> str:

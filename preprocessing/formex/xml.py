@@ -16,7 +16,7 @@ MAX_XML_BYTES = 256 * 1024 * 1024
 _TEXT_BUFFER = 1 << 16
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """An input that cannot be read, with the reason as a person should see it."""
 
 
@@ -24,14 +24,14 @@ def as_utf8(data: bytes) -> bytes:
     """Return UTF-16 data (by its byte order mark) as UTF-8, everything else unchanged.
 
     Raises:
-        Unreadable: it is not the UTF-16 that it says it is.
+        UnreadableError: it is not the UTF-16 that it says it is.
     """
     if not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data
     try:
         text = data.decode("utf-16")
     except UnicodeDecodeError as error:
-        raise Unreadable(f"not valid UTF-16: {error.reason} at byte {error.start}") from error
+        raise UnreadableError(f"not valid UTF-16: {error.reason} at byte {error.start}") from error
     return re.sub(r"^<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL).encode("utf-8", "surrogatepass")
 
 
@@ -48,25 +48,25 @@ def run_parser(parser: expat.XMLParserType, data: bytes) -> None:
     """Feed the whole file through ``parser``.
 
     Raises:
-        Unreadable: it is empty, too large, not XML, or not FORMEX-like XML.
+        UnreadableError: it is empty, too large, not XML, or not FORMEX-like XML.
     """
     if not data.strip(b"\x00\r\n\t "):
-        raise Unreadable("empty file" if not data else "nothing but blanks or NUL bytes")
+        raise UnreadableError("empty file" if not data else "nothing but blanks or NUL bytes")
     if len(data) > MAX_XML_BYTES:
-        raise Unreadable(f"larger than {MAX_XML_BYTES >> 20} MiB")
+        raise UnreadableError(f"larger than {MAX_XML_BYTES >> 20} MiB")
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         if b"<html" in data[:1000].lower():
-            raise Unreadable("HTML, not FORMEX") from error
-        raise Unreadable(f"not well-formed XML: {error}") from error
+            raise UnreadableError("HTML, not FORMEX") from error
+        raise UnreadableError(f"not well-formed XML: {error}") from error
 
 
 def read_tree(data: bytes) -> Element:
     """Read a small descriptive file (``.doc.xml``) into a tree.
 
     Raises:
-        Unreadable: as in :func:`run_parser`.
+        UnreadableError: as in :func:`run_parser`.
     """
     parser = new_parser()
     builder = TreeBuilder()
@@ -79,5 +79,5 @@ def read_tree(data: bytes) -> Element:
 
 def _refuse_doctype(name: str, *_: object) -> None:
     if name.lower() == "html":
-        raise Unreadable("HTML, not FORMEX")
-    raise Unreadable("has a DOCTYPE, which no genuine FORMEX file has")
+        raise UnreadableError("HTML, not FORMEX")
+    raise UnreadableError("has a DOCTYPE, which no genuine FORMEX file has")

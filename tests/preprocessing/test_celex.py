@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 import pytest
@@ -22,7 +23,7 @@ from preprocessing.celex import (
 YEARS = st.integers(1950, 2099)
 LETTERS = st.sampled_from(["R", "L", "D", "H", "CJ", "TO", "PC", "XC"])
 NUMBERS = st.integers(0, 9999)
-DATES = st.dates(min_value=__import__("datetime").date(1952, 1, 1)).map(lambda day: day.strftime("%Y%m%d"))
+DATES = st.dates(min_value=datetime.date(1952, 1, 1)).map(lambda day: day.strftime("%Y%m%d"))
 
 
 @pytest.mark.parametrize(

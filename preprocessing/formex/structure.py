@@ -1,0 +1,147 @@
+"""Rules of structure: titles, divisions, recitals, articles with their paragraphs, annexes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from preprocessing.formex.parsed import ArticleLines, Span
+from preprocessing.formex.text import BREAK, PARAGRAPH
+
+if TYPE_CHECKING:
+    from preprocessing.formex.reader import FileReader
+
+Attributes = dict[str, str]
+
+# Roots whose CONSID elements are not recitals: "after considering the observations submitted ..."
+_CASE_LAW = frozenset({"JUDGMENT", "ORDER", "OPINION", "CONCLUSION", "RULING", "CASE", "DECISION.ECR"})
+_PARAGRAPH = f"{BREAK}{PARAGRAPH}{BREAK}"
+
+
+def open_span(kind: str) -> Callable[[FileReader, Attributes], None]:
+    def rule(reader: FileReader, _: Attributes) -> None:
+        reader.put(BREAK)
+        if not reader.guard:
+            start = reader.flush_notes() if kind == "annex" else 0
+            reader.spans.append(Span(kind, start))
+
+    return rule
+
+
+def close_span(reader: FileReader) -> None:
+    reader.put(BREAK)
+    if reader.guard:
+        return
+    span = reader.spans.pop()
+    if span.kind == "annex":
+        span.end = reader.flush_notes()
+        if span.end > span.start:  # else it stands in a deleted span
+            reader.annexes.append(span)
+    elif reader.waiting_notes and not any(outer.kind == "section" for outer in reader.spans):
+        reader.flush_notes()
+
+
+def open_title(reader: FileReader, _: Attributes) -> None:
+    reader.put(BREAK)
+    if not reader.guard:
+        reader.titles.append(reader.flush())
+
+
+def close_title(reader: FileReader) -> None:
+    reader.put(BREAK)
+    if reader.guard:
+        return
+    start = reader.titles.pop()
+    title = reader.lines[start : reader.flush()]
+    span = reader.spans[-1]
+    if span.kind == "root":
+        reader.title = reader.title or title
+        reader.flush_notes()
+    else:
+        span.title = span.title or title
+
+
+def date(reader: FileReader, attributes: Attributes) -> None:
+    if reader.titles and reader.spans[-1].kind == "root" and "ISO" in attributes:
+        reader.title_dates.append(attributes["ISO"])
+
+
+def open_recital(reader: FileReader, _: Attributes) -> None:
+    reader.put(BREAK)
+    if not reader.guard:
+        reader.spans.append(Span("recital", reader.flush()))
+
+
+def close_recital(reader: FileReader) -> None:
+    reader.put(BREAK)
+    if reader.guard:
+        return
+    span = reader.spans.pop()
+    span.end = reader.flush()
+    if span.end > span.start and reader.root not in _CASE_LAW:
+        reader.recitals.append(span)
+    reader.flush_notes()
+
+
+def open_article(reader: FileReader, attributes: Attributes) -> None:
+    reader.put(BREAK)
+    article = None
+    own = not reader.guard and reader.article is None and not any(span.kind == "annex" for span in reader.spans)
+    if own:
+        path = [" – ".join(span.title) for span in reader.spans if span.kind == "division" and span.title]
+        start = reader.flush()
+        article = ArticleLines(start, attributes.get("IDENTIFIER", ""), path, body=start)
+        article.dead = bool(reader.deleted)
+        reader.article = article
+        reader.paragraph_depth = 0
+    reader.open_articles.append(article)
+
+
+def close_article(reader: FileReader) -> None:
+    reader.put(BREAK)
+    article = reader.open_articles.pop()
+    if article is None:
+        return
+    article.end = reader.flush()
+    reader.article = None
+    if not article.dead:
+        reader.articles.append(article)
+    reader.flush_notes()
+
+
+def open_article_title(reader: FileReader, _: Attributes) -> None:
+    reader.put(BREAK)
+    if reader.article is not None and not reader.guard:
+        reader.article.body = reader.flush()
+
+
+def close_article_title(reader: FileReader) -> None:
+    reader.put(BREAK)
+    article = reader.article
+    if article is not None and not reader.guard:
+        start, article.body = article.body, reader.flush()
+        article.title = article.title or " ".join(reader.lines[start : article.body])
+
+
+def close_article_heading(reader: FileReader) -> None:
+    reader.put(BREAK)
+    article = reader.article
+    if article is not None and not reader.guard:
+        start, article.body = article.body, reader.flush()
+        article.heading += reader.lines[start : article.body]
+
+
+def open_paragraph(reader: FileReader, _: Attributes) -> None:
+    if reader.article is None or reader.guard:
+        reader.put(BREAK)
+        return
+    reader.put(_PARAGRAPH if reader.paragraph_depth == 0 else BREAK)
+    reader.paragraph_depth += 1
+
+
+def close_paragraph(reader: FileReader) -> None:
+    if reader.article is None or reader.guard:
+        reader.put(BREAK)
+        return
+    reader.paragraph_depth -= 1
+    reader.put(_PARAGRAPH if reader.paragraph_depth == 0 else BREAK)
