@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -80,6 +80,8 @@ class _CudaToCpu(TorchFunctionMode):
     nemo megatron_strategy.py:801-888, data_sampler.py:192, gpt/model/base.py:103.
     """
 
+    cuda_type_names = False  # whether Tensor.type() answers "torch.cuda.FloatTensor", see _with_cuda_type_names
+
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
@@ -94,7 +96,10 @@ class _CudaToCpu(TorchFunctionMode):
             kwargs["device"] = "cpu"
         if func is torch.Tensor.to:
             args = tuple("cpu" if _names_cuda(arg) else arg for arg in args)
-        return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        if func is torch.Tensor.type and isinstance(result, str) and self.cuda_type_names:
+            return result.replace("torch.", "torch.cuda.", 1)
+        return result
 
 
 def _names_cuda(value: Any) -> bool:
@@ -152,26 +157,14 @@ def _patch_megatron() -> None:
     mixed.__init__ = _with_cuda_type_names(mixed.__init__)
 
 
-@contextlib.contextmanager
-def _cuda_type_names() -> Iterator[None]:
-    original = torch.Tensor.type
-
-    def type_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        result = original(self, *args, **kwargs)
-        return result.replace("torch.", "torch.cuda.", 1) if isinstance(result, str) else result
-
-    torch.Tensor.type = type_  # type: ignore[method-assign,assignment]
-    try:
-        yield
-    finally:
-        torch.Tensor.type = original  # type: ignore[method-assign]
-
-
 def _with_cuda_type_names(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with _cuda_type_names():
+        _CudaToCpu.cuda_type_names = True
+        try:
             return function(*args, **kwargs)
+        finally:
+            _CudaToCpu.cuda_type_names = False
 
     return wrapped
 

@@ -1,0 +1,159 @@
+"""What our runs do beside training: prove that they start from the imported weights, and keep a record."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from preprocessing.errors import RecipeError
+from recipes.model import assert_architecture
+
+
+class ImportedWeights(Callback):
+    """Stops a run that would not start from its checkpoint.
+
+    Before the first step every parameter of this rank is compared with what the checkpoint holds for it. That reads
+    the checkpoint once more and takes its size in host memory (141 GB for 70B in BF16, over all ranks of a node). A
+    resumed run starts from its own checkpoint instead.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        """``checkpoint``: the imported NeMo checkpoint that the recipe restores."""
+        self.checkpoint = checkpoint
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Compare architecture and weights; raises RecipeError on the first difference."""
+        if trainer.ckpt_path:
+            return
+        assert_architecture(pl_module.config, Path(self.checkpoint))
+        compared = assert_weights(trainer, Path(self.checkpoint), pl_module.config.vocab_size)
+        if trainer.is_global_zero:
+            print(f"weights: all {compared} tensors of rank 0 equal those of {self.checkpoint}", file=sys.stderr)
+
+
+def assert_weights(trainer: Any, checkpoint: Path, vocab_size: int) -> int:
+    """Compare every parameter of this rank with ``checkpoint``; return how many tensors there were.
+
+    Raises:
+        RecipeError: names the first tensors that differ.
+    """
+    from megatron.core import dist_checkpointing
+    from megatron.core.dist_checkpointing.mapping import ShardedTensor, ShardedTensorFactory
+
+    state = trainer.strategy.megatron_parallel.sharded_state_dict()
+    live = {name: value for name, value in state.items() if isinstance(value, (ShardedTensor, ShardedTensorFactory))}
+    # one load of everything, on the host: a load is a collective, and pipeline stages hold different tensors
+    wanted = {
+        name: dataclasses.replace(tensor, data=torch.empty_like(tensor.data, device="cpu"))
+        for name, tensor in live.items()
+    }
+    stored = dist_checkpointing.load(wanted, str(checkpoint / "weights"), validate_access_integrity=False)
+    wrong = []
+    for name, tensor in live.items():
+        rows = _rows_of_vocabulary(tensor, vocab_size)
+        if not torch.equal(tensor.data[:rows].cpu(), stored[name][:rows]):
+            wrong.append(name)
+    if wrong:
+        raise RecipeError(
+            f"{len(wrong)} of {len(live)} tensors are not those of {checkpoint}: {', '.join(wrong[:5])}; "
+            "the run would have trained from other weights"
+        )
+    return len(live)
+
+
+def _rows_of_vocabulary(tensor: Any, vocab_size: int) -> int:
+    """Rows that mean something: embeddings are padded for tensor parallelism, and padding is not in the checkpoint."""
+    rows = tensor.data.shape[0]
+    if getattr(tensor, "allow_shape_mismatch", False):
+        return max(0, min(rows, vocab_size - tensor.global_offset[0]))
+    return rows
+
+
+class RunLog(Callback):
+    """Writes ``metrics.jsonl`` and one console line a step: percent, loss, rate, tokens a second, time left."""
+
+    def __init__(self, folder: str, stage: str, tokens_per_step: int) -> None:
+        """``folder``: the run's. ``stage``: shown first on the line. ``tokens_per_step``: global, for the rate."""
+        self.path = str(Path(folder) / "metrics.jsonl")
+        self.console = str(Path(folder) / "console.log")
+        self.stage = stage
+        self.tokens_per_step = tokens_per_step
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Forget the records of steps that a resumed run will do again."""
+        self._first_step = trainer.global_step
+        self._started = self._step_started = time.monotonic()
+        self._shown = 0.0
+        path = Path(self.path)
+        if not trainer.is_global_zero or not path.is_file():
+            return
+        kept = [line for line in _whole_lines(path) if json.loads(line)["step"] <= trainer.global_step]
+        path.write_text("".join(kept), encoding="utf-8")
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Record one step."""
+        now = time.monotonic()
+        seconds, self._step_started = now - self._step_started, now
+        if not trainer.is_global_zero:
+            return
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        record = {
+            "step": trainer.global_step,
+            "loss": metrics.get("reduced_train_loss"),
+            "learning_rate": metrics.get("lr"),
+            "gradient_norm": metrics.get("grad_norm"),
+            "seconds": round(seconds, 4),
+            "tokens_per_second": round(self.tokens_per_step / seconds, 1),
+        }
+        self._write(record)
+        self._show(trainer, record, now)
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """Record a validation; its perplexity is exp(loss)."""
+        self._step_started = time.monotonic()
+        loss = trainer.callback_metrics.get("val_loss")
+        if loss is None or not trainer.is_global_zero:
+            return
+        self._write({"step": trainer.global_step, "validation_loss": float(loss)})
+        self._line(
+            f"{self.stage}  validation  step {trainer.global_step}  loss {loss:.4f}  perplexity {math.exp(loss):.2f}"
+        )
+
+    def _write(self, record: dict[str, Any]) -> None:
+        path = Path(self.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record) + "\n")
+
+    def _show(self, trainer: Any, record: dict[str, Any], now: float) -> None:
+        step, last = record["step"], trainer.max_steps
+        # a line a second at most: a tiny model does several steps in that time
+        if now - self._shown < 1.0 and step not in (self._first_step + 1, last):
+            return
+        self._shown = now
+        left = (now - self._started) / max(1, step - self._first_step) * (last - step)
+        norm = record["gradient_norm"]
+        self._line(
+            f"{self.stage}  {step / last:4.0%}  step {step}/{last}  loss {record['loss']:.4f}"
+            + (f"  grad {norm:.2f}" if norm is not None else "")
+            + f"  {record['tokens_per_second']:,.0f} tok/s  ETA {int(left // 60)}:{int(left % 60):02d}"
+        )
+
+    def _line(self, text: str) -> None:
+        """Print for whoever started this process, and write for whoever started it from another one."""
+        print(text, file=sys.stderr, flush=True)
+        with Path(self.console).open("a", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """Lines that end in a newline: a killed run can leave half a record behind."""
+    return [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]

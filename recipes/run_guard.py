@@ -1,0 +1,74 @@
+"""One run in a folder at a time, and no rank that outlives the command that started it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.callbacks import Callback
+
+from preprocessing.errors import RecipeError
+
+LAUNCHER_VARIABLE = "EURLEX_LAUNCHER_PID"
+_PATIENCE = 20.0  # seconds that a new run waits for the ranks of a killed one to notice and go
+
+
+class RunGuard(Callback):
+    """Locks the run's folder, and ends this rank when its launcher is gone.
+
+    A launcher killed with SIGKILL can't stop its ranks; they would train on unseen, beside the run that is started
+    in their place.
+    """
+
+    def __init__(self, folder: str) -> None:
+        """``folder``: the run's folder."""
+        self.folder = folder
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Take the lock on rank 0; raises RecipeError when another run holds it."""
+        launcher = os.environ.get(LAUNCHER_VARIABLE)
+        if launcher:
+            threading.Thread(target=_end_with, args=(int(launcher),), daemon=True).start()
+        if trainer.is_global_zero:
+            # kept open, and so locked, for the life of the process
+            os.set_inheritable(lock_folder(Path(self.folder)), False)
+
+
+def lock_folder(folder: Path) -> int:
+    """Lock ``folder`` for this process; return the open file descriptor that holds the lock.
+
+    Raises:
+        RecipeError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                owner = os.read(descriptor, 32).decode() or "unknown"
+                os.close(descriptor)
+                raise RecipeError(
+                    f"another run is training in {folder} (process {owner}); wait for it, stop it, or choose "
+                    "another --output"
+                ) from None
+            time.sleep(0.2)
+        else:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            return descriptor
+
+
+def _end_with(launcher: int) -> None:
+    while True:
+        try:
+            os.kill(launcher, 0)
+        except ProcessLookupError:
+            os._exit(1)
+        time.sleep(0.5)

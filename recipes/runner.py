@@ -1,0 +1,101 @@
+"""Runs a recipe on this machine: NeMo-Run starts torchrun, torchrun the ranks; a person sees one line a second.
+
+What the ranks print goes to ``RUN/logs/nemo_run/``; the lines for people come through ``RUN/console.log``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import nemo_run as run
+
+from preprocessing.errors import RecipeError
+from recipes.run_guard import LAUNCHER_VARIABLE
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSOLE_LOG = "console.log"
+
+
+def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
+    """Train ``recipe`` on this machine and wait for it.
+
+    Raises:
+        RecipeError: a process of the run failed. (NeMo-Run by itself reports success whatever its job did.)
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.txt").write_text(f"{recipe!r}\n", encoding="utf-8")
+    console = folder / CONSOLE_LOG
+    console.write_text("", encoding="utf-8")
+    jobs = folder / "logs" / "nemo_run"
+    executor = run.LocalExecutor(
+        ntasks_per_node=int(recipe.trainer.devices), launcher="torchrun", env_vars=_environment(recipe)
+    )
+    # clean_mode: NeMo-Run's own banners are about its experiment database, which nobody here asks for
+    with (
+        _shown(console),
+        run.Experiment(name, base_dir=str(jobs), clean_mode=True, log_level="ERROR") as experiment,
+    ):
+        experiment.add(recipe, executor=executor, name=name)
+        experiment.run(sequential=True, detach=False, tail_logs=False)
+    states = [str(job.state) for job in experiment.jobs]  # known when the experiment's block has been left
+    if not states or any("SUCCEEDED" not in state for state in states):
+        raise RecipeError(f"the {name} run failed: {_reason(jobs)} (logs: {jobs}; the same command tries again)")
+
+
+def _environment(recipe: run.Partial) -> dict[str, str]:
+    """What the ranks need: this project on their path, this interpreter's programs, a fair share of the cores."""
+    paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    variables = {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONWARNINGS": "ignore",
+        "TOKENIZERS_PARALLELISM": "false",
+        LAUNCHER_VARIABLE: str(os.getpid()),
+    }
+    if recipe.trainer.accelerator == "cpu":
+        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+        variables["OMP_NUM_THREADS"] = str(max(1, cores // int(recipe.trainer.devices)))
+        variables["CUDA_VISIBLE_DEVICES"] = ""
+    return variables
+
+
+@contextlib.contextmanager
+def _shown(console: Path) -> Iterator[None]:
+    """Copy what rank 0 writes to ``console`` to standard error while the block runs."""
+    # torchrun is started by name, and an interpreter that was called by its path has not put its folder on PATH
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    done = threading.Event()
+
+    def follow() -> None:
+        with console.open(encoding="utf-8", errors="replace") as stream:
+            while True:
+                last = done.wait(0.2)
+                if text := stream.read():
+                    sys.stderr.write(text)
+                    sys.stderr.flush()
+                if last:
+                    return
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _reason(jobs: Path) -> str:
+    """The sentence of our own error in the newest log, else the last line that names an exception."""
+    logs = sorted(jobs.rglob("combined.log"), key=lambda path: path.stat().st_mtime)
+    lines = logs[-1].read_text(encoding="utf-8", errors="replace").splitlines() if logs else []
+    for pattern in (r"preprocessing\.errors\.\w+: (.+)", r"(\w*(?:Error|Exception|Interrupt): .+)"):
+        for line in lines:
+            if found := re.search(pattern, line):
+                return found.group(1)
+    return lines[-1] if lines else "no process was started"
