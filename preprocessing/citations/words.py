@@ -55,7 +55,11 @@ class CitationWords:
     bare_letters: bool = False  # points are listed as letters without brackets ("Buchstaben a, b und c")
 
 
-JOINED_LATIN_SUFFIX = r"(?:bis|ter|quater|quinquies|sexies|septies|octies|novies|nonies|decies|undecies|duodecies)\b"
+# bis, ter, ... decies, then composed: "quaterdecies", "unvicies", "terquinquagies"
+JOINED_LATIN_SUFFIX = (
+    r"(?:bis|ter|quater|quinquies|sexies|septies|octies|novies|nonies|"
+    r"[a-z]{0,7}(?:decies|vicies|tricies|quadragies|quinquagies|sexagies|septuagies|octogies|nonagies))\b"
+)
 LATIN_SUFFIX = rf"\s?{JOINED_LATIN_SUFFIX}"
 LETTER_SUFFIX = r"[a-z]{1,2}(?![\w)])"
 GDPR = "32016R0679"

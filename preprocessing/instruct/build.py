@@ -114,7 +114,7 @@ def _pairs_of(
             left_out["pair: passage of the test set"] += 1
             continue
         pair = render(candidate, act, seed)
-        if why := defect(pair, candidate, act.source, registry):
+        if why := defect(pair, candidate, act, registry):
             left_out[f"pair: {why}"] += 1
             continue
         key = question_key(pair)

@@ -104,6 +104,15 @@ class Act:
         """The whole text that a quoted passage must stand in, comparable with :func:`comparable` passages."""
         return "\n".join(comparable(f"{document.title}\n{document.text}") for document in self.documents)
 
+    def holds(self, passage: str) -> bool:
+        """Whether every line of a passage stands word for word in the act's text, be it over several lines there."""
+        lines = comparable(passage).split("\n")
+        return all(line in self.source or line in self._flat_source for line in lines)
+
+    @cached_property
+    def _flat_source(self) -> str:
+        return self.source.replace("\n", " ")
+
     def slots(self, article: OpenedArticle | None = None, paragraph: str | None = None) -> dict[str, str]:
         """The slots that every kind may use: the act's name, and the provision's where there is one."""
         slots = {**self.name.slots(), "celex": self.celex}

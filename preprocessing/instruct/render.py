@@ -77,12 +77,8 @@ def render(candidate: Candidate, act: Act, seed: int) -> Pair:
     )
 
 
-def defect(pair: Pair, candidate: Candidate, source: str, registry: KnownActs) -> str | None:
-    """Say why a pair must not be kept, or None.
-
-    Its citation must exist, and its passages must stand word for word in ``source``, the act's text
-    (:attr:`Act.source`).
-    """
+def defect(pair: Pair, candidate: Candidate, act: Act, registry: KnownActs) -> str | None:
+    """Say why a pair must not be kept, or None: its citation must exist, the act must hold its passages."""
     closing = find_citations(pair.answer.rsplit("\n", 1)[-1], pair.language)
     if [(citation.celex, citation.article) for citation in closing] != [(pair.celex, pair.article)]:
         return "closing citation not readable"
@@ -91,7 +87,7 @@ def defect(pair: Pair, candidate: Candidate, source: str, registry: KnownActs) -
     if pair.article is not None and not registry.has_article(pair.celex, pair.article):
         return "article not in the registry"
     for passage in candidate.passages:
-        if any(line not in source for line in comparable(passage).split("\n")):
+        if not act.holds(passage):
             return "passage not in the source"
         if comparable(passage) not in comparable(f"{pair.question}\n{pair.answer}"):
             return "passage not in the answer"

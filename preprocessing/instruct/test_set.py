@@ -175,7 +175,7 @@ def _sound_pairs(act: Act, registry: Registry, seed: int) -> list[Pair]:
     pairs: dict[str, Pair] = {}
     for candidate in find_all(act):
         pair = render(candidate, act, seed)
-        if defect(pair, candidate, act.source, registry) is None:
+        if defect(pair, candidate, act, registry) is None:
             pairs.setdefault(pair.question, pair)
     return list(pairs.values())
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from preprocessing.instruct.candidates import Act, Candidate, OpenedArticle, quotable, quotable_parts
 
 KIND = "scope"
+OPENING_ARTICLES = 5  # an article headed "Scope" further down is about its own chapter
 
 
 def find(act: Act) -> Iterator[Candidate]:
@@ -18,7 +19,7 @@ def find(act: Act) -> Iterator[Candidate]:
             if article.number in seen:
                 continue  # "Subject matter and scope"
             seen.add(article.number)
-            settles = len(articles) == 1 and quotable(article.text)
+            settles = len(articles) == 1 and article in act.articles[:OPENING_ARTICLES] and quotable(article.text)
             for source_id, paragraph, passage, slots in quotable_parts(act, article):
                 template = topic if settles and paragraph is None else "scope_part"
                 yield Candidate(KIND, template, article.number, source_id, {**slots, "passage": passage}, (passage,))
