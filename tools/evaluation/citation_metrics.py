@@ -63,8 +63,8 @@ def citation_scores(question: Question, answer: str, registry: ActRegistry | Non
     def right(pair: Pair) -> bool:
         return pair in allowed or (gold[1] is None and pair[0] == gold[0])
 
-    acts = {celex for celex, _ in cited}
-    act_right = gold[0] in acts and acts <= {celex for celex, _ in allowed}
+    acts, allowed_acts = {celex for celex, _ in cited}, {celex for celex, _ in allowed}
+    act_right = gold[0] in acts and acts <= allowed_acts
     right_pairs = [pair for pair in cited if right(pair)]
     found = gold in cited or (gold[1] is None and gold[0] in acts)
     precision = len(right_pairs) / len(cited) if cited else 0.0
@@ -82,19 +82,20 @@ def citation_scores(question: Question, answer: str, registry: ActRegistry | Non
         "hallucinated": None if registry is None else float(bool(invented)),
         "wrong_but_existing": None if registry is None else float(bool(wrong_existing)),
         "uncited": float(not cited),
-        "form_obeyed": float(form_obeyed(question, answer, acts)),
+        "form_obeyed": float(form_obeyed(question, answer, acts - (allowed_acts - {gold[0]}))),
     }
 
 
 def form_obeyed(question: Question, answer: str, acts: set[str]) -> bool:
-    """Say whether every act that ``answer`` cites is cited (also) in the fixed form, in the question's language.
+    """Say whether ``answer`` cites in the fixed form, in the question's language, and each of ``acts`` (also) so.
 
-    ``acts`` are the base CELEX numbers cited. Where the question has an article, the form must carry one.
+    ``acts`` are the base CELEX numbers that the answer cites for itself, not those that the provision it quotes refers
+    to in its own words. Where the question has an article, the form must carry one.
     """
     with_article, act_alone = _forms(question.language)
     pattern = with_article if question.article is not None else act_alone
     in_form = {_act(celex) for celex in pattern.findall(answer)}
-    return bool(acts) and acts <= in_form
+    return bool(in_form) and acts <= in_form
 
 
 @cache
