@@ -72,7 +72,8 @@ def test_real_texts_give_the_tokens_of_hugging_face(corpus: Path, documents, tok
         for entry in entries:
             text = documents[f"{GDPR}-{entry.language}{suffix}"].text
             expected = [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]
-            assert IndexedDataset(str(entry.prefix))[0].tolist() == expected
+            dataset = IndexedDataset(str(entry.prefix))  # its arrays are views: it must outlive them
+            assert dataset[0].tolist() == expected
 
 
 def test_an_act_of_the_dev_set_is_on_one_side_in_all_its_languages(dev_folder: Path, tokenizer_folder: Path, tmp_path):
