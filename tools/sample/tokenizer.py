@@ -17,7 +17,10 @@ from tools.sample.corpus import refuse_content
 
 # The split pattern published with Llama 3 (tiktoken notation): contractions, words, numbers of up to three digits,
 # punctuation, white space.
-LLAMA3_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+LLAMA3_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 # Llama 3.3's special tokens in their order; of its 245 further reserved ones only as many as fill up to sixteen.
 SPECIAL_TOKENS = (
     "<|begin_of_text|>",
