@@ -12,6 +12,7 @@ from preprocessing.formex.text import (
     BREAK,
     CALL,
     CALL_END,
+    CELL,
     JOIN,
     LIST_MARKERS,
     OPERATORS,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 Attributes = dict[str, str]
 
+# A column number beyond this is a mistake, not a table.
+_MAX_COLUMNS = 200
 # Separators of terms and definitions that follow the term without a space, unlike "=" or a dash.
 _CLOSE_UP = ("", ":", ";", ",", ".")
 
@@ -53,9 +56,24 @@ def close_table(reader: FileReader) -> None:
 
 def open_row(reader: FileReader, _: Attributes) -> None:
     reader.marks.append(len(reader.text))
+    reader.columns.append(0)
+
+
+def open_cell(reader: FileReader, attributes: Attributes) -> None:
+    """Begin a cell at its column: where others reach down or across into the row, empty cells keep the place."""
+    columns = reader.columns
+    if not columns:  # outside any row
+        reader.put(BREAK)
+        return
+    filled = columns[-1]
+    column = attributes.get("COL", "")
+    place = int(column) if column.isdecimal() else 0
+    columns[-1] = place if filled < place <= _MAX_COLUMNS else filled + 1
+    reader.put(CELL * (columns[-1] - filled))
 
 
 def close_row(reader: FileReader) -> None:
+    reader.columns.pop()
     reader.put(f"{BREAK}{to_row(_take(reader))}{BREAK}")
 
 
@@ -182,21 +200,19 @@ def close_term(reader: FileReader) -> None:
 
 
 def open_keywords(reader: FileReader, attributes: Attributes) -> None:
-    reader.closers.append(attributes.get("IDX.CLOSE", ""))
-    reader.closers.append(attributes.get("SEPARATOR", " — "))
-    reader.closers.append("")  # what goes before the next keyword
+    reader.keyword_marks = attributes
+    reader.keywords = 0
     reader.put(f"{BREAK}{attributes.get('IDX.OPEN', '')}")
 
 
 def open_keyword(reader: FileReader, _: Attributes) -> None:
-    if len(reader.closers) >= 3:
-        reader.put(reader.closers[-1] or "")
-        reader.closers[-1] = reader.closers[-2]
+    if reader.keywords:
+        reader.put(reader.keyword_marks.get("SEPARATOR", " — "))
+    reader.keywords += 1
 
 
 def close_keywords(reader: FileReader) -> None:
-    del reader.closers[-2:]
-    reader.put(f"{reader.closers.pop()}{BREAK}")
+    reader.put(f"{reader.keyword_marks.get('IDX.CLOSE', '')}{BREAK}")
 
 
 def open_reference(reader: FileReader, attributes: Attributes) -> None:
@@ -211,6 +227,8 @@ def close_reference(reader: FileReader) -> None:
 
 
 def image(reader: FileReader, attributes: Attributes) -> None:
+    if attributes.get("TYPE", "").startswith("FORMEX"):
+        return  # another file of the same document: read as such
     kind = "formula" if attributes.get("CONTENT") == "FORMULA" else "image"
     reader.put(f" [{kind}] ")
 

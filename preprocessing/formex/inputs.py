@@ -10,7 +10,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from preprocessing.formex.metadata import Description, read_description
@@ -21,7 +21,8 @@ _DESCRIPTION_NAME = re.compile(r"\.doc(?:\.fmx)?\.xml$", re.IGNORECASE)
 _CONTENTS_NAME = re.compile(r"\.toc(?:\.fmx)?\.xml$", re.IGNORECASE)
 # Direct downloads lose their names: DOC_1.xml describes, DOC_2.xml is the act, DOC_3.xml and on its annexes.
 _NUMBERED_NAME = re.compile(r"^DOC_(\d+)\.xml$", re.IGNORECASE)
-_DESCRIPTION_ROOT = re.compile(rb"<DOC[\s>]")
+_ROOT = re.compile(rb"<([A-Za-z][\w.:-]*)")
+_REFERENCE = re.compile(rb'<DOCUMENT\.REF\s+FILE="([^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,45 @@ def _group(store: Store, sizes: dict[str, int], archive: str | None) -> Iterator
         else:
             taken.difference_update(files)
             yield Rejected(store.source(name), f"describes {description.files[0]}, which is not beside it")
-    units += [Unit((name,), sizes[name], archive) for name in names if name not in taken]
+    loose = [name for name in names if name not in taken]
+    if len(units) + len(loose) > 1:
+        _tie(store, units, loose, sizes, archive)
+    tied = {file for unit in units for file in unit.files}
+    units += [Unit((name,), sizes[name], archive) for name in loose if name not in tied]
     yield from sorted(units, key=lambda unit: _natural_key(unit.files[0]))
+
+
+def _tie(store: Store, units: list[Unit], loose: list[str], sizes: dict[str, int], archive: str | None) -> None:
+    """Add annex files that no description names to the act that refers to the same description as they do.
+
+    ``units`` is changed in place; acts without a description of their own join it where an annex belongs to them.
+    """
+    annexes: dict[str, list[str]] = defaultdict(list)
+    acts: dict[str, str] = {}
+    for name in loose:
+        root, reference = _sniff(store.head(name))
+        if reference and root == "ANNEX":
+            annexes[reference].append(name)
+        elif reference:
+            acts.setdefault(reference, name)
+    if not annexes:
+        return
+    described = {_sniff(store.head(unit.files[0]))[1]: position for position, unit in enumerate(units)}
+    for reference, names in annexes.items():
+        size = sum(sizes[name] for name in names)
+        if reference in described:
+            unit = units[described[reference]]
+            units[described[reference]] = replace(unit, files=(*unit.files, *names), size=unit.size + size)
+        elif reference in acts:
+            act = acts[reference]
+            units.append(Unit((act, *names), sizes[act] + size, archive))
+
+
+def _sniff(head: bytes) -> tuple[str, str]:
+    """Return a file's root element and the description it refers to, from how it begins; empty where not found."""
+    root = _ROOT.search(head)
+    reference = _REFERENCE.search(head)
+    return (root[1].decode() if root else "", reference[1].decode("utf-8", "replace") if reference else "")
 
 
 def _is_description(store: Store, name: str) -> bool:
@@ -164,10 +202,7 @@ def _is_description(store: Store, name: str) -> bool:
         return True
     if not _NUMBERED_NAME.match(_base(name)):
         return False
-    try:
-        return bool(_DESCRIPTION_ROOT.search(store.read(name)[:2000]))
-    except UnreadableError:
-        return False  # reported when it is read as a document
+    return _sniff(store.head(name))[0] == "DOC"
 
 
 def _files_of(description: Description, name: str, names: list[str]) -> tuple[list[str], list[str]]:

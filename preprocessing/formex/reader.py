@@ -53,6 +53,9 @@ class FileReader:
         self.marks: list[int] = []
         self.closers: list[str] = []
         self.lists: list[str] = []
+        self.columns: list[int] = []  # of each open table row, how many are filled
+        self.keyword_marks: dict[str, str] = {}
+        self.keywords = 0
         self.spans: list[Span] = []
         self.titles: list[int] = []
         self.article: ArticleLines | None = None
@@ -184,7 +187,7 @@ class FileReader:
 
     def _instruction(self, target: str, text: str) -> None:
         if target == "CLG.MDFO":
-            if 'ACTION="DELETED"' in text or 'ACTION="REPEALED"' in text:
+            if self.root and ('ACTION="DELETED"' in text or 'ACTION="REPEALED"' in text):
                 self._open_deletion(text)
         elif target == "CLG.MDFC" and self.deleted:
             match = _CLOSING_ID.search(text)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from preprocessing.formex import content, structure
 from preprocessing.formex.parsed import METADATA
-from preprocessing.formex.text import BIG_OPERATORS, CELL, INLINE, JOIN, LABELS, OPERATORS
+from preprocessing.formex.text import BIG_OPERATORS, INLINE, JOIN, LABELS, OPERATORS
 
 if TYPE_CHECKING:
     from preprocessing.formex.reader import FileReader
@@ -46,7 +46,7 @@ START: dict[str, Any] = {
     "QUOT.S": content.open_guarded,
     "TBL": content.open_guarded,
     "ROW": content.open_row,
-    "CELL": CELL,
+    "CELL": content.open_cell,
     "NOTE": content.open_note,
     "GR.NOTES": content.open_note_group,
     "HT": content.open_highlight,

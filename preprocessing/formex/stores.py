@@ -13,12 +13,20 @@ from preprocessing.formex.xml import MAX_XML_BYTES, UnreadableError
 #: Bytes of one archive inside an archive: it is read into memory whole.
 MAX_NESTED_ARCHIVE_BYTES = 1 << 30
 
+# Enough of a file to see its root element and the description it refers to.
+_HEAD_BYTES = 4096
+# What zipfile raises over damaged, encrypted or strangely packed members.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, KeyError)
+
 
 class Store(Protocol):
     """Files by name."""
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file; raises UnreadableError with the reason."""
+
+    def head(self, name: str) -> bytes:
+        """Return how the file begins (empty where it cannot be read)."""
 
     def source(self, name: str) -> str:
         """Return how the file is called in the output."""
@@ -38,6 +46,16 @@ class DiskStore:
             return Path(name).read_bytes()
         except OSError as error:
             raise UnreadableError(f"cannot be read: {error.strerror or error}") from error
+
+    def head(self, name: str) -> bytes:
+        """Return the first bytes of the file ``name``."""
+        try:
+            if not Path(name).is_file():
+                return b""
+            with Path(name).open("rb") as stream:
+                return stream.read(_HEAD_BYTES)
+        except OSError:
+            return b""
 
     def source(self, name: str) -> str:
         """Return the path as it was given."""
@@ -70,16 +88,16 @@ class ZipStore:
             with self._zip.open(info) as stream:
                 # reading stops at the size the archive declares, so a member cannot grow beyond the limit
                 return stream.read()
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            RuntimeError,
-            NotImplementedError,
-            KeyError,
-        ) as error:
+        except _ZIP_ERRORS as error:
             raise UnreadableError(f"damaged archive member: {_reason(error)}") from error
+
+    def head(self, name: str) -> bytes:
+        """Return the first bytes of the member ``name``."""
+        try:
+            with self._zip.open(name) as stream:
+                return stream.read(_HEAD_BYTES)
+        except _ZIP_ERRORS:
+            return b""
 
     def source(self, name: str) -> str:
         """Return ``archive!/member``."""

@@ -118,7 +118,9 @@ def to_row(text: str) -> str:
     cells = [cell.strip(" ") for cell in text.split(CELL)]
     if not cells[0]:  # what stands before the first cell, usually nothing
         del cells[0]
-    return CELL_SEPARATOR.join(cells) if any(cells) else ""
+    while cells and not cells[-1]:
+        cells.pop()
+    return CELL_SEPARATOR.join(cells)
 
 
 def with_calls(text: str) -> str:

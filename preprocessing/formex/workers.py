@@ -160,14 +160,24 @@ def _read_document(store: Store, unit: Unit) -> Iterator[Outcome]:
     for name in unit.files:
         try:
             files.append(read_file(store.read(name), first_note=files[-1].last_note + 1 if files else 1))
-        except UnreadableError as error:
-            yield Rejected(store.source(name), str(error))
+        except Exception as error:
+            reason = str(error) if isinstance(error, UnreadableError) else _unexpected(error)
+            yield Rejected(store.source(name), reason)
             if not files:
                 yield from (
                     Rejected(store.source(other), f"its act, {source}, is unreadable") for other in unit.files[1:]
                 )
                 return
-            problems.append(f"unreadable annex: {name}: {error}")
-    document = assemble(files, unit.description, source)
+            problems.append(f"unreadable annex: {name}: {reason}")
+    try:
+        document = assemble(files, unit.description, source)
+    except Exception as error:
+        yield Rejected(source, _unexpected(error))
+        return
     document.warnings += problems
     yield document
+
+
+def _unexpected(error: Exception) -> str:
+    """Give a reason for what no rule foresees: one strange file must not end a run over millions."""
+    return f"unexpected structure ({type(error).__name__}: {error})"
