@@ -19,7 +19,7 @@ from tools.evaluation.backends import Backend, Replay, open_backend
 from tools.evaluation.metrics import METRICS, WIN_RULE, score
 from tools.evaluation.questions import Question, read_questions, take_evenly
 from tools.evaluation.report import summary_table, write_reports
-from tools.evaluation.results import Row, summarise
+from tools.evaluation.results import Row, copying_floors, summarise
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def compare(
             "registry": str(registry) if registry is not None else None,
             "metrics": {metric.name: metric.meaning for metric in METRICS},
             "win_rule": WIN_RULE,
+            "copying_floors": copying_floors(questions),
             **summarise(rows),
         }
         write_reports(output, results, rows)

@@ -161,6 +161,13 @@ def _facts(results: dict[str, Any]) -> list[str]:
         facts.append(f"{lines} of the test set rejected, the first: line {first['line']}, {first['reason']}")
     won = f"tuned wins {outcomes['win']}, ties {outcomes['tie']}, loses {outcomes['loss']}"
     facts.append(f"{won}. {results['win_rule']}")
+    for copied, floor in results["copying_floors"].items():
+        scores = [
+            f"{metric.label.lower()} {100 * floor[metric.name]:.0f} %"
+            for metric in METRICS
+            if floor.get(metric.name) is not None
+        ]
+        facts.append(f"an answer that only repeats the {copied} would score {', '.join(scores)}")
     if results["registry"] is None:
         facts.append("no registry given: whether cited acts exist was not checked, so no hallucination rate")
     if results["tuned_relative_to_english"]:

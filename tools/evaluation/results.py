@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tools.evaluation.metrics import METRICS, Metric, Scores, verdict
+from preprocessing.instruct.prompts import system_prompt
+from tools.evaluation.metrics import METRICS, Metric, Scores, score, verdict
 from tools.evaluation.questions import Question
 from tools.evaluation.statistics import interval, paired
 
@@ -39,6 +40,26 @@ def summarise(rows: Sequence[Row]) -> dict[str, Any]:
         "by_kind": {kind: _group([row for row in rows if row.question.kind == kind]) for kind in kinds},
         "tuned_relative_to_english": _relative_to_english(by_language),
     }
+
+
+def copying_floors(questions: Sequence[Question]) -> dict[str, dict[str, float | None]]:
+    """Return what answers score that only repeat the question, or only the system prompt.
+
+    A question names its act and the system prompt shows the citation form, so that mere copying can look like
+    knowledge: what a checkpoint scores is worth no more than its distance to these.
+    """
+    copies = {
+        "question": [question.question for question in questions],
+        "system prompt": [system_prompt(question.language) for question in questions],
+    }
+    floors: dict[str, dict[str, float | None]] = {}
+    for name, answers in copies.items():
+        scores = [score(question, answer) for question, answer in zip(questions, answers, strict=True)]
+        floors[name] = {}
+        for metric in ("citation_accuracy", "article_accuracy", "form_obeyed"):
+            values = [value for item in scores if (value := item[metric]) is not None]
+            floors[name][metric] = sum(values) / len(values) if values else None
+    return floors
 
 
 def _group(rows: Sequence[Row]) -> dict[str, Any]:

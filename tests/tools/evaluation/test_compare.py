@@ -87,6 +87,17 @@ def test_a_better_model_wins_in_every_language(silent: Path, perfect: Path, test
         assert words in text
 
 
+def test_the_report_says_what_mere_copying_would_score(tmp_path: Path) -> None:
+    rows = [record(code, 0) for code in REFERENCES]
+    rows[0]["question"] = f"What does Article 5 of Regulation {ACT} say?"
+    test_set = write_lines(tmp_path / "naming.jsonl", rows)
+    answers = replay_file(tmp_path / "answers.jsonl", test_set, lambda q: "")
+    summary = compare(answers, answers, test_set, tmp_path / "out")
+    floor = summary.results["copying_floors"]["question"]
+    assert floor == {"citation_accuracy": 0.2, "article_accuracy": 0.2, "form_obeyed": 0.0}
+    assert "only repeats the question would score citation accuracy 20 %, article accuracy 20 %" in summary.text()
+
+
 def test_with_the_registry_inventions_are_counted(silent: Path, test_set: Path, tmp_path: Path) -> None:
     registry = Registry()
     articles = [Article(str(number), "", [], "", []) for number in range(1, 11)]
