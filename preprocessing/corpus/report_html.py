@@ -44,7 +44,7 @@ def render(report: Mapping[str, Any]) -> str:
         f"<p>{documents['without_celex']:,} kept documents have no CELEX number, "
         f"{documents['with_parse_warnings']:,} have parse warnings. Deduplication: "
         f"{escape(report['deduplication'])}</p>",
-        "<h2>Kinds of document</h2>",
+        "<h2>Kinds of document</h2><p>Articles held out of a document count as one more.</p>",
         _table(("type", "documents", "tokens"), _largest(report["types"])),
         "<h2>Years</h2>",
         _table(("year", "documents", "tokens"), _largest(report["years"])),
@@ -75,7 +75,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _languages(languages: Mapping[str, Any]) -> str:
     steps = next((list(row["epochs"]["at_steps"]) for row in languages.values() if row["epochs"]), [])
-    head = ["language", "documents", "validation", "tokens", "validation", "share %", "mix %", "characters/token"]
+    head = ["language", "documents", "held out", "tokens", "held out", "share %", "mix %", "characters/token"]
     rows = []
     for row in languages.values():
         at_steps = row["epochs"].get("at_steps", {})
@@ -122,6 +122,7 @@ def _plots(report: Mapping[str, Any]) -> str:
     # drawn without a display; ids from a fixed salt, so that equal reports are equal files
     with matplotlib.rc_context({"svg.hashsalt": "corpus", "svg.fonttype": "none", "font.size": 9}):
         from matplotlib.figure import Figure
+        from matplotlib.ticker import EngFormatter
 
         figure = Figure(figsize=(10, 3.4), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -134,7 +135,7 @@ def _plots(report: Mapping[str, Any]) -> str:
             base = [start + value for start, value in zip(base, values, strict=True)]
         left.invert_yaxis()
         left.set_title("Tokens by kind of document")
-        left.ticklabel_format(axis="x", style="sci", scilimits=(0, 6))
+        left.xaxis.set_major_formatter(EngFormatter())
         left.legend(fontsize=8)
         edges = report["lengths"]["edges"]
         labels = [_short(edge) for edge in edges]
