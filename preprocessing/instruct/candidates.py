@@ -85,11 +85,14 @@ class Act:
 
     @cached_property
     def articles(self) -> list[OpenedArticle]:
-        """The act's articles in order; of two with one number (held-out copies) the first."""
+        """The act's articles in order; of two with one number (other versions) the first.
+
+        A sole article is left out: it has no number to ask for.
+        """
         opened: dict[str, OpenedArticle] = {}
         for document in self.documents:
             for article in document.articles:
-                if article.number not in opened and article.text.strip():
+                if article.number[:1].isdigit() and article.number not in opened and article.text.strip():
                     opened[article.number] = OpenedArticle(article, paragraphs_of(article))
         return list(opened.values())
 

@@ -16,6 +16,7 @@ from preprocessing.citations.patterns import act_patterns
 from preprocessing.citations.words import ActNoun
 from preprocessing.document import LegalDocument
 
+LATIN_SUFFIX = re.compile(r"^(\d+)([a-z]{3,})$")
 TITLE_HEAD = 200  # the number stands in the first words of a title, other acts' numbers further on
 
 
@@ -55,8 +56,8 @@ class ProvisionForms:
     ordinal: str = ""  # after plain figures: "5.º"
 
     def number(self, article: str) -> str:
-        """The article's number as this language prints it."""
-        return article + self.ordinal if article.isdigit() else article
+        """The article's number as this language prints it: ``12.º``, ``12 bis``."""
+        return article + self.ordinal if article.isdigit() else LATIN_SUFFIX.sub(r"\1 \2", article)
 
 
 PROVISIONS: dict[str, ProvisionForms] = {
