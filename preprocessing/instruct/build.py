@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from math import ceil
+from collections.abc import Sequence
 from pathlib import Path
 
-from preprocessing.corpus.documents import iter_documents
+from preprocessing.corpus.documents import document_files
 from preprocessing.corpus.registry import Registry
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import atomic_folder, write_json, write_json_lines
-from preprocessing.instruct.acts import acts_of_law, open_act, unfit
-from preprocessing.instruct.candidates import Act
+from preprocessing.instruct.acts import acts_of_law
+from preprocessing.instruct.collect import Order, collect_files
 from preprocessing.instruct.exclusion import Exclusion
-from preprocessing.instruct.kinds import find_all
-from preprocessing.instruct.render import Pair, defect, draw, render
+from preprocessing.instruct.render import Pair, draw
 from preprocessing.instruct.report import SftSummary, summarise
-from preprocessing.instruct.select import LanguagePool, in_shares, question_key
+from preprocessing.instruct.select import LanguagePool, question_key
 from preprocessing.instruct.split import SPLITS, Split
 from preprocessing.languages import LANGUAGES, parse_languages
 from preprocessing.progress import progress
 
 OUTPUTS = {*SPLITS, "report.json", "report.txt"}
-# Pairs of one act in one language: at least this many may be kept, more where the corpus has few acts.
-MIN_PER_ACT = 24
-ACT_SPARE = 4  # an act may hold this many times an even part of the language's quota
 
 
 def build_sft(
@@ -37,6 +32,7 @@ def build_sft(
     shards: int = 8,
     exclude: Path | None = None,
     held_out: float = 0.01,
+    workers: int = 1,
 ) -> SftSummary:
     """Build cited question-answer chats from the output folder of `preprocess` and write them to ``output``.
 
@@ -44,40 +40,45 @@ def build_sft(
     folder is replaced as a whole. At most ``pairs`` pairs in all, each language its share of them as far as the corpus
     goes. ``exclude`` is a test set whose passages stay out. ``held_out`` is the share of acts that go to validation,
     and again to test; with the seed and share of `preprocess`, the validation acts are those of pre-training.
-    Deterministic: the same corpus and seed give the same bytes. Reads the corpus once, about 1 MB of text a second
-    where every pair is kept and four where few are; memory is that of twice the pairs asked for.
+    Deterministic: the same corpus and seed give the same bytes with any number of ``workers`` (processes, one file of
+    the corpus at a time each). Reads the corpus once, about 1 MB of text a second and worker where every pair is kept
+    and four where few are; memory is that of twice the pairs asked for, once and for each worker.
 
     Raises:
         UsageError: a wrong argument, no corpus in ``corpus``, or something else in ``output``.
         RecipeError: not one pair could be built.
     """
     languages = parse_languages(",".join(languages))
-    if pairs < 1 or shards < 1:
-        raise UsageError(f"pairs and shards must be at least 1, not {pairs} and {shards}")
+    for name, value in (("pairs", pairs), ("shards", shards), ("workers", workers)):
+        if value < 1:
+            raise UsageError(f"{name} must be at least 1, not {value}")
     _check_output(corpus, output)
     excluded = Exclusion.of_test_set(exclude)
     registry = Registry.load(corpus)
     acts = acts_of_law(corpus)
     split = Split.by_act_or_article(acts, held_out, seed)
-    quotas = _quotas(pairs, languages)
-    pools = {language: LanguagePool(quotas[language], seed) for language in languages}
+    order = Order(corpus.resolve(), _quotas(pairs, languages), len(acts), excluded, seed)
+    pools = {language: LanguagePool(quota, seed) for language, quota in order.quotas.items()}
     left_out: Counter[str] = Counter()
-    documents = 0
+    documents = sound = 0
     seen: set[int] = set()
-    for document in progress(iter_documents(corpus), what="question-answer pairs", unit=" documents"):
-        documents += 1
-        if reason := unfit(document, languages):
-            left_out[f"document: {reason}"] += 1
-            continue
-        act = open_act([document], registry)
-        if act is None:
-            left_out["document: act cannot be named"] += 1
-            continue
-        limit = max(MIN_PER_ACT, ceil(quotas[act.language] / max(1, len(acts)) * ACT_SPARE))
-        for pair in _pairs_of(act, registry, excluded, seen, seed, limit, left_out):
-            pools[act.language].offer(pair)
+    files = document_files(corpus)
+    for collected in progress(
+        collect_files(files, order, workers), what="question-answer pairs", total=len(files), unit="file"
+    ):
+        documents += collected.documents
+        sound += collected.sound
+        left_out += collected.left_out
+        for pair in collected.pairs:
+            key = question_key(pair)
+            if key in seen:
+                left_out["pair: question asked before"] += 1
+                sound -= 1
+                continue
+            seen.add(key)
+            pools[pair.language].offer(pair)
     chosen = [pair for pool in pools.values() for pair in pool.chosen()]
-    left_out["pair: beyond what was asked for"] += sum(pool.offered.total() for pool in pools.values()) - len(chosen)
+    left_out["pair: beyond what was asked for"] += sound - len(chosen)
     if not chosen:
         raise RecipeError(
             f"no question could be built from the {documents} documents in {corpus}: "
@@ -87,43 +88,6 @@ def build_sft(
     summary = summarise(output, by_split, languages, pairs, left_out, split.how, registry, len(excluded))
     _write(output, by_split, shards, seed, summary)
     return summary
-
-
-def _pairs_of(
-    act: Act,
-    registry: Registry,
-    excluded: Exclusion,
-    seen: set[int],
-    seed: int,
-    limit: int,
-    left_out: Counter[str],
-) -> Iterator[Pair]:
-    """Yield at most ``limit`` sound pairs of an act, kinds in their shares, questions not seen before."""
-    candidates = list(find_all(act))
-    ordered = in_shares(
-        candidates,
-        lambda candidate: candidate.kind,
-        lambda candidate: draw(seed, "act", act.language, candidate.kind, candidate.source_id),
-    )
-    kept = 0
-    for position, candidate in enumerate(ordered):
-        if kept == limit:
-            left_out["pair: act has enough"] += len(ordered) - position
-            return
-        if candidate.source_id in excluded:
-            left_out["pair: passage of the test set"] += 1
-            continue
-        pair = render(candidate, act, seed)
-        if why := defect(pair, candidate, act, registry):
-            left_out[f"pair: {why}"] += 1
-            continue
-        key = question_key(pair)
-        if key in seen:
-            left_out["pair: question asked before"] += 1
-            continue
-        seen.add(key)
-        kept += 1
-        yield pair
 
 
 def _quotas(pairs: int, languages: Sequence[str]) -> dict[str, int]:

@@ -47,26 +47,29 @@ class LanguagePool:
 
     def __init__(self, quota: int, seed: int) -> None:
         self.quota = quota
-        self.offered: Counter[str] = Counter()
+        self._offered = 0
         self._seed = seed
         self._heaps: dict[str, list[tuple[int, int, Pair]]] = {kind: [] for kind in SHARES}
 
     def offer(self, pair: Pair) -> None:
         """Take a pair in; where its kind is full, the worst drawn one goes."""
-        self.offered[pair.kind] += 1
+        self._offered += 1
         drawn = draw(self._seed, "select", pair.language, pair.kind, pair.source_id)
-        entry = (-drawn, self.offered[pair.kind], pair)
+        entry = (-drawn, -self._offered, pair)  # of equally drawn ones the earlier stays
         heap = self._heaps[pair.kind]
         if len(heap) < max(1, round(self.quota * SHARES[pair.kind] * SPARE)):
             heapq.heappush(heap, entry)
         else:
             heapq.heappushpop(heap, entry)
 
+    def held(self) -> list[Pair]:
+        """Return every pair still in, those of a kind together, the best drawn first."""
+        return [pair for heap in self._heaps.values() for _, _, pair in sorted(heap, key=lambda entry: entry[:2])[::-1]]
+
     def chosen(self) -> list[Pair]:
         """Return the pairs to keep: at most the quota, kinds in their shares, none beyond its cap."""
         drawn = {id(pair): -negative for heap in self._heaps.values() for negative, _, pair in heap}
-        pairs = [pair for heap in self._heaps.values() for _, _, pair in heap]
-        return _capped(in_shares(pairs, lambda pair: pair.kind, lambda pair: drawn[id(pair)])[: self.quota])
+        return _capped(in_shares(self.held(), lambda pair: pair.kind, lambda pair: drawn[id(pair)])[: self.quota])
 
 
 def _capped(ordered: Sequence[Pair]) -> list[Pair]:

@@ -156,11 +156,15 @@ def _known_act(celex: str, registry: Registry, corpus: Path) -> str:
 
 def _documents(corpus: Path, celex: str) -> dict[str, list[LegalDocument]]:
     """Read the act's documents by language, the newest version first; only their rows are decoded."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     found: dict[str, list[LegalDocument]] = {}
     for file in document_files(corpus):
-        table = pq.read_table(file, columns=arrow_schema().names, filters=[("base_celex", "=", celex)])
+        try:
+            table = pq.read_table(file, columns=arrow_schema().names, filters=[("base_celex", "=", celex)])
+        except pa.ArrowInvalid as error:
+            raise UsageError(f"{file} is not a table of documents ({error}); run preprocess again") from error
         for row in table.to_pylist():
             document = LegalDocument.from_dict(row)
             if document.articles and document.document_type != "corrigendum":

@@ -69,6 +69,15 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_other_ones(corpus: P
     assert content("first", 7) != content("third", 8)
 
 
+def test_the_number_of_workers_changes_nothing(corpus: Path, tmp_path: Path) -> None:
+    contents = []
+    for workers in (1, 2):
+        output = tmp_path / f"sft-{workers}"
+        build_sft(corpus, output, pairs=120, workers=workers)
+        contents.append({path.name: path.read_bytes() for path in output.rglob("*.jsonl")})
+    assert contents[0] == contents[1]
+
+
 def test_no_question_is_asked_twice(corpus: Path, tmp_path: Path) -> None:
     build_sft(corpus, tmp_path / "sft")
     questions = [
@@ -143,7 +152,7 @@ def test_a_folder_with_other_things_is_not_replaced(corpus: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("argument", "value"), [("pairs", 0), ("shards", 0), ("held_out", 1.5), ("languages", ("xx",))]
+    ("argument", "value"), [("pairs", 0), ("shards", 0), ("workers", 0), ("held_out", 1.5), ("languages", ("xx",))]
 )
 def test_a_wrong_argument_is_refused(corpus: Path, tmp_path: Path, argument: str, value: Any) -> None:
     with pytest.raises(UsageError):
