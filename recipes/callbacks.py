@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import sys
 import time
@@ -14,7 +13,10 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from preprocessing.errors import RecipeError
+from recipes import metrics
 from recipes.model import assert_architecture
+
+CONSOLE_LOG = "console.log"  # the lines for people, followed by the process that started the run
 
 
 class ImportedWeights(Callback):
@@ -82,8 +84,7 @@ class RunLog(Callback):
 
     def __init__(self, folder: str, stage: str, tokens_per_step: int) -> None:
         """``folder``: the run's. ``stage``: shown first on the line. ``tokens_per_step``: global, for the rate."""
-        self.path = str(Path(folder) / "metrics.jsonl")
-        self.console = str(Path(folder) / "console.log")
+        self.folder = folder
         self.stage = stage
         self.tokens_per_step = tokens_per_step
 
@@ -92,11 +93,8 @@ class RunLog(Callback):
         self._first_step = trainer.global_step
         self._started = self._step_started = time.monotonic()
         self._shown = 0.0
-        path = Path(self.path)
-        if not trainer.is_global_zero or not path.is_file():
-            return
-        kept = [line for line in _whole_lines(path) if json.loads(line)["step"] <= trainer.global_step]
-        path.write_text("".join(kept), encoding="utf-8")
+        if trainer.is_global_zero:
+            metrics.forget_after(Path(self.folder), trainer.global_step)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Record one step."""
@@ -104,16 +102,16 @@ class RunLog(Callback):
         seconds, self._step_started = now - self._step_started, now
         if not trainer.is_global_zero:
             return
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         record = {
             "step": trainer.global_step,
-            "loss": metrics.get("reduced_train_loss"),
-            "learning_rate": metrics.get("lr"),
-            "gradient_norm": metrics.get("grad_norm"),
+            "loss": logged.get("reduced_train_loss"),
+            "learning_rate": logged.get("lr"),
+            "gradient_norm": logged.get("grad_norm"),
             "seconds": round(seconds, 4),
             "tokens_per_second": round(self.tokens_per_step / seconds, 1),
         }
-        self._write(record)
+        metrics.append(Path(self.folder), record)
         self._show(trainer, record, now)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
@@ -122,16 +120,10 @@ class RunLog(Callback):
         loss = trainer.callback_metrics.get("val_loss")
         if loss is None or not trainer.is_global_zero:
             return
-        self._write({"step": trainer.global_step, "validation_loss": float(loss)})
+        metrics.append(Path(self.folder), {"step": trainer.global_step, "validation_loss": float(loss)})
         self._line(
             f"{self.stage}  validation  step {trainer.global_step}  loss {loss:.4f}  perplexity {math.exp(loss):.2f}"
         )
-
-    def _write(self, record: dict[str, Any]) -> None:
-        path = Path(self.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(record) + "\n")
 
     def _show(self, trainer: Any, record: dict[str, Any], now: float) -> None:
         step, last = record["step"], trainer.max_steps
@@ -150,10 +142,5 @@ class RunLog(Callback):
     def _line(self, text: str) -> None:
         """Print for whoever started this process, and write for whoever started it from another one."""
         print(text, file=sys.stderr, flush=True)
-        with Path(self.console).open("a", encoding="utf-8") as stream:
+        with (Path(self.folder) / CONSOLE_LOG).open("a", encoding="utf-8") as stream:
             stream.write(text + "\n")
-
-
-def _whole_lines(path: Path) -> list[str]:
-    """Lines that end in a newline: a killed run can leave half a record behind."""
-    return [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]

@@ -54,12 +54,12 @@ def llama(checkpoint: Path, sequence_length: int, stand_in: type | None = None) 
     """
     if is_checkpoint(checkpoint):
         imported = imported_config(checkpoint)
-        config = run.Config(type(imported), **architecture(imported))
+        config = run.Config(imported.__fn_or_cls__, **architecture(imported))
     elif stand_in is not None:
         config = run.Config(stand_in)
     else:
         raise UsageError(
-            f"no NeMo checkpoint at {checkpoint}; make one with: python launch.py import HF_FOLDER --output {checkpoint} "
+            f"no NeMo checkpoint at {checkpoint}; make one with: python launch.py import HF_FOLDER --output DIR "
             "(the quickstart's comes with `make quickstart`)"
         )
     config.seq_length = sequence_length
@@ -67,15 +67,16 @@ def llama(checkpoint: Path, sequence_length: int, stand_in: type | None = None) 
 
 
 def imported_config(checkpoint: Path) -> Any:
-    """The model configuration inside a NeMo checkpoint."""
+    """The model configuration inside a NeMo checkpoint, unbuilt: its machine may have had kernels that this one lacks."""
     from nemo.lightning import io
 
-    return io.load_context(checkpoint, subpath="model.config")
+    return io.load_context(checkpoint, subpath="model.config", build=False)
 
 
 def architecture(config: Any) -> dict[str, Any]:
-    """The architecture fields that ``config`` has, with their values."""
-    return {name: getattr(config, name) for name in ARCHITECTURE if hasattr(config, name)}
+    """The architecture fields that ``config`` has and sets, with their values."""
+    values = {name: getattr(config, name, None) for name in ARCHITECTURE}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def assert_architecture(config: Any, checkpoint: Path) -> None:
@@ -86,7 +87,9 @@ def assert_architecture(config: Any, checkpoint: Path) -> None:
     """
     expected = architecture(imported_config(checkpoint))
     actual = architecture(config)
-    wrong = [f"{name} is {actual.get(name)}, not {value}" for name, value in expected.items() if actual[name] != value]
+    wrong = [
+        f"{name} is {actual.get(name)}, not {value}" for name, value in expected.items() if actual.get(name) != value
+    ]
     if wrong:
         raise RecipeError(f"the model is not the one in {checkpoint}: {'; '.join(wrong)}")
 

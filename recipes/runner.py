@@ -16,10 +16,10 @@ from pathlib import Path
 import nemo_run as run
 
 from preprocessing.errors import RecipeError
+from recipes.callbacks import CONSOLE_LOG
 from recipes.run_guard import LAUNCHER_VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
-CONSOLE_LOG = "console.log"
 
 
 def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import atomic_folder
+from recipes.quiet import import_nemo
 
 if TYPE_CHECKING:
     from nemo.collections.llm.gpt.model.llama import HFLlamaExporter, HFLlamaImporter
@@ -137,7 +138,8 @@ def check_hf_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 def prepare_conversion() -> None:
-    """Get this process ready to convert: the CPU support where no GPU is there."""
+    """Get this process ready to convert: NeMo loaded, and the CPU support where no GPU is there."""
+    import_nemo()
     import torch
 
     if not torch.cuda.is_available():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,6 +59,9 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._acts)
+
+    def __iter__(self) -> Iterator[Act]:
+        return iter(self._acts.values())
 
     def act(self, celex: str) -> Act | None:
         """Return the act that a CELEX number (of any version) belongs to, or None."""

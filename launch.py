@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+"""The one front door: every step from FORMEX files to a compared, tuned model.
+
+    python launch.py --help
+    python launch.py quickstart
+    python launch.py cpt --hardware 4xb200 trainer.max_steps=100
+
+Nothing heavy is imported before a command runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from preprocessing.errors import RecipeError
+
+app = typer.Typer(
+    name="launch.py",
+    help="EUR-Lex FORMEX to Llama 3.3 70B that cites true: prepare data, train with NVIDIA NeMo, compare.",
+    epilog="Start here: python launch.py quickstart (the whole job, small, on this machine's CPU).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+DATA, MODEL, RUN, LOOK = "Data", "Model", "Training", "Look around"
+WORKERS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+Inputs = Annotated[list[Path], typer.Argument(help="FORMEX files, folders or zips.", show_default=False)]
+Languages = Annotated[str, typer.Option(help="Comma-separated: en, fr, de, es, pt.")]
+Workers = Annotated[int, typer.Option(help="Processes.", show_default="all cores")]
+Seed = Annotated[int, typer.Option(help="Same seed, same bytes.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that is there.")]
+Corpus = Annotated[Path, typer.Option(help="Output folder of `preprocess`.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...", help="NeMo's dotted overrides: trainer.max_steps=100 optim.config.lr=1e-5"
+    ),
+]
+HardwareName = Annotated[str, typer.Option("--hardware", help="Profile of nemo_configs/hardware: 4xb200, cpu.")]
+Config = Annotated[Path | None, typer.Option(help="Stage settings.", show_default="nemo_configs/<stage>.yaml")]
+Precision = Annotated[str | None, typer.Option(help="nvfp4, mxfp8, bf16, fp32.", show_default="the hardware profile's")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved recipe and stop.")]
+Start = Annotated[Path, typer.Option("--model", help="NeMo checkpoint, or a run's folder (its newest one is taken).")]
+
+ALL_LANGUAGES = "en,fr,de,es,pt"
+
+
+@app.command(rich_help_panel=LOOK)
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine has, what that switches on, and how to get the rest."""
+    from tools.doctor import doctor as examine
+
+    report = examine()
+    _print(report, as_json)
+    raise typer.Exit(report.exit_status)
+
+
+@app.command(rich_help_panel=LOOK)
+def quickstart(
+    output: Annotated[Path, typer.Option(help="Everything it makes.")] = Path("runs/quickstart"),
+    formex: Annotated[Path | None, typer.Option(help="Real FORMEX instead of the invented sample.")] = None,
+    celex: Annotated[
+        str | None, typer.Option(help="The act that the test set asks about.", show_default="chosen")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Do the whole job, small, on this machine's CPU, through the real libraries (under 6 minutes on 2 cores)."""
+    from tools.quickstart import quickstart as run
+
+    _print(run(output, formex=formex, celex=celex), as_json)
+
+
+@app.command(rich_help_panel=DATA)
+def sample(
+    output: Annotated[Path, typer.Option(help="Gets formex/ and model/.")],
+    formex: Annotated[Path | None, typer.Option(help="Train the tokenizer on these files, write no sample.")] = None,
+    acts: Annotated[int, typer.Option(help="Invented acts, each in five languages.")] = 24,
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Write invented FORMEX law and a tiny random Llama with its own tokenizer."""
+    from tools.sample.build import sample as build
+
+    _print(build(output, formex=formex, acts=acts, seed=seed), as_json)
+
+
+@app.command(rich_help_panel=DATA)
+def parse(
+    paths: Inputs,
+    output: Annotated[Path, typer.Option(help="JSON Lines; what was rejected goes to OUT.rejected.jsonl.")],
+    workers: Workers = WORKERS,
+    as_json: Json = False,
+) -> None:
+    """Read FORMEX into legal documents: text, articles, recitals, CELEX, dates, references."""
+    from preprocessing.formex.parse import parse_to_json_lines
+    from preprocessing.progress import progress
+
+    with progress(what="parsing", unit="B") as bar:
+        summary = parse_to_json_lines(paths, output, workers, on_progress=bar.update)
+    _print(summary, as_json)
+
+
+@app.command(rich_help_panel=DATA)
+def preprocess(
+    input: Annotated[list[Path], typer.Option(metavar="PATH...", help="FORMEX files, folders or zips.")],
+    output: Annotated[Path, typer.Option(help="The corpus folder.")],
+    tokenizer: Annotated[Path, typer.Option(help="Folder with tokenizer.json (the model's).")],
+    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,  # the paths behind the first of --input
+    languages: Languages = ALL_LANGUAGES,
+    shards: Annotated[int, typer.Option(help="Parts to work on in parallel.")] = 32,
+    workers: Workers = WORKERS,
+    seq_length: Annotated[int, typer.Option(help="Training sequence length, for the report.")] = 4096,
+    validation_share: Annotated[float, typer.Option(help="Share of acts held out.")] = 0.01,
+    seed: Seed = 1234,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Make the training corpus: documents, Megatron .bin/.idx per language, blend file, registry, report."""
+    from preprocessing.corpus.pipeline import preprocess as run
+    from preprocessing.languages import parse_languages
+
+    summary = run(
+        [*input, *(more or ())],
+        output,
+        tokenizer,
+        languages=parse_languages(languages),
+        shards=shards,
+        workers=workers,
+        seq_length=seq_length,
+        validation_share=validation_share,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    _print(summary, as_json)
+
+
+@app.command("sft-data", rich_help_panel=DATA)
+def sft_data(
+    corpus: Corpus,
+    output: Annotated[Path, typer.Option(help="Gets train/, validation/ and test/.")],
+    pairs: Annotated[int, typer.Option(help="At most so many pairs.")] = 150_000,
+    languages: Languages = ALL_LANGUAGES,
+    exclude: Annotated[Path | None, typer.Option(help="Test set whose passages stay out.")] = None,
+    held_out: Annotated[float, typer.Option(help="Share of acts for validation, and again for test.")] = 0.01,
+    shards: Annotated[int, typer.Option(help="Files of the training split.")] = 8,
+    seed: Seed = 1234,
+    as_json: Json = False,
+) -> None:
+    """Build cited question-answer chats from the structure of the corpus' acts."""
+    from preprocessing.instruct.build import build_sft
+    from preprocessing.languages import parse_languages
+
+    summary = build_sft(
+        corpus,
+        output,
+        pairs=pairs,
+        languages=parse_languages(languages),
+        seed=seed,
+        shards=shards,
+        exclude=exclude,
+        held_out=held_out,
+    )
+    _print(summary, as_json)
+
+
+@app.command("test-set", rich_help_panel=DATA)
+def test_set(
+    corpus: Corpus,
+    output: Annotated[Path, typer.Option(help="JSON Lines file.")],
+    celex: Annotated[str, typer.Option(help="The act asked about: the GDPR.")] = "32016R0679",
+    per_language: Annotated[int, typer.Option(help="Questions a language.")] = 20,
+    languages: Languages = ALL_LANGUAGES,
+    seed: Seed = 1234,
+    as_json: Json = False,
+) -> None:
+    """Write test questions on one act, with answers and citations from its own structure."""
+    from preprocessing.instruct.test_set import build_test_set
+    from preprocessing.languages import parse_languages
+
+    summary = build_test_set(
+        corpus, output, celex=celex, per_language=per_language, languages=parse_languages(languages), seed=seed
+    )
+    _print(summary, as_json)
+
+
+@app.command("import", rich_help_panel=MODEL)
+def import_(
+    source: Annotated[Path, typer.Argument(help="Hugging Face Llama checkpoint folder.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="The NeMo checkpoint.")],
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Bring a Hugging Face Llama checkpoint into NeMo, every tensor accounted for."""
+    from tools.checkpoint import import_checkpoint
+
+    _print(import_checkpoint(source, output, overwrite), as_json)
+
+
+@app.command(rich_help_panel=MODEL)
+def export(
+    source: Annotated[Path, typer.Argument(help="NeMo checkpoint or run folder.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="The Hugging Face checkpoint.")],
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Bring a trained NeMo checkpoint back to Hugging Face."""
+    from tools.checkpoint import export_checkpoint
+
+    _print(export_checkpoint(source, output, overwrite), as_json)
+
+
+@app.command(rich_help_panel=MODEL)
+def compare(
+    base: Annotated[Path, typer.Option(help="Hugging Face checkpoint before training.")],
+    tuned: Annotated[Path, typer.Option(help="Hugging Face checkpoint after training.")],
+    test_set: Annotated[Path, typer.Option(help="Questions of `test-set`.")],
+    output: Annotated[Path, typer.Option(help="Gets the results, reports and predictions.")],
+    registry: Annotated[Path | None, typer.Option(help="registry.parquet of the corpus: tells what exists.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only so many questions.", show_default="all")] = None,
+    batch_size: Annotated[int, typer.Option(help="Questions answered at once.")] = 8,
+    max_new_tokens: Annotated[int, typer.Option(help="Longest answer.")] = 256,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Answer the test set with both checkpoints and compare: citations, articles, ROUGE-L, exact match."""
+    from tools.evaluation.compare import compare as run
+
+    summary = run(
+        base,
+        tuned,
+        test_set,
+        output,
+        registry=registry,
+        limit=limit,
+        batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
+        device=device,
+    )
+    _print(summary, as_json)
+
+
+@app.command(rich_help_panel=RUN)
+def cpt(
+    overrides: Overrides = None,
+    model: Start = Path("checkpoints/llama33_70b"),
+    data: Annotated[Path, typer.Option(help="The corpus' blend file.")] = Path("data/corpus/cpt/blend.yaml"),
+    output: Annotated[Path, typer.Option(help="The run's folder; the same command goes on in it.")] = Path("runs/cpt"),
+    hardware: HardwareName = "4xb200",
+    config: Config = None,
+    precision: Precision = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Continue the pre-training of a model on the corpus.
+
+    Rehearse on a CPU: python launch.py cpt --hardware cpu --config nemo_configs/quickstart.yaml
+    --model runs/quickstart/base --data runs/quickstart/corpus/cpt/blend.yaml --output runs/try
+    """
+    _train("cpt", overrides, model, data, output, hardware, config, precision, dry_run, as_json)
+
+
+@app.command(rich_help_panel=RUN)
+def sft(
+    overrides: Overrides = None,
+    model: Start = Path("runs/cpt"),
+    data: Annotated[Path, typer.Option(help="Output folder of `sft-data`.")] = Path("data/sft"),
+    output: Annotated[Path, typer.Option(help="The run's folder; the same command goes on in it.")] = Path("runs/sft"),
+    hardware: HardwareName = "4xb200",
+    config: Config = None,
+    precision: Precision = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Tune a model on cited answers; the loss falls on the answers only."""
+    _train("sft", overrides, model, data, output, hardware, config, precision, dry_run, as_json)
+
+
+def _train(
+    stage: str,
+    overrides: list[str] | None,
+    model: Path,
+    data: Path,
+    output: Path,
+    hardware: str,
+    config: Path | None,
+    precision: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from tools.train import compose, train
+
+    settings: dict[str, Any] = {
+        "data": data,
+        "output": output,
+        "hardware_name": hardware,
+        "config": config,
+        "precision": precision,
+        "overrides": overrides or (),
+    }
+    if dry_run:
+        print(compose(stage, checkpoint=model, **settings))
+    else:
+        _print(train(stage, model=model, **settings), as_json)
+
+
+def _print(summary: Any, as_json: bool) -> None:
+    """Show a command's result: its text for people, or its values for programs."""
+    print(json.dumps(summary.to_dict(), ensure_ascii=False, indent=2) if as_json else summary.text())
+
+
+def main() -> int:
+    """Run the command line; return 0 when done, 1 when the work failed, 2 for wrong usage, 130 after Ctrl-C."""
+    try:
+        app(standalone_mode=True)
+    except RecipeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from what is finished", file=sys.stderr)
+        return 130
+    except OSError as error:
+        # a full disk, a missing permission: the system's own words, with the file they are about
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

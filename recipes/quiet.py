@@ -1,0 +1,72 @@
+"""Keeps the notices that NeMo prints on every import out of a person's way, and nothing else.
+
+Each pattern stands for one line that says nothing about the user's work. Whatever else is printed comes through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import TextIO
+
+NOTICES = (
+    r"fused_indices_to_multihot has reached end of life",  # Megatron on a helper of mixture-of-experts models
+    r"OneLogger: Setting error_handling_strategy",  # NVIDIA's telemetry, which is off
+    r"No exporters were provided. This means that no telemetry",
+    r"transformer_engine not installed. Using default recipe",  # nvidia-modelopt; `doctor` says what is missing
+    r"The (deploy|evaluate) module could not be imported",  # NeMo's own serving, not installed and not used
+    r"NeMo-Run is not installed",
+    r"^\s*warnings\.warn\($",
+)
+_KNOWN = re.compile("|".join(NOTICES))
+
+
+class _Filter:
+    """A text stream that lets every line through but the known notices.
+
+    Loggers made while NeMo is imported keep it as their stream, so it stays correct after the import: only whole
+    lines are looked at, and what is no notice is written at once.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write ``text`` without its notices."""
+        kept = "".join(line for line in text.splitlines(keepends=True) if not _KNOWN.search(line))
+        if kept.strip("\n") or not text.strip("\n"):
+            self._stream.write(kept)
+        return len(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Import NeMo, Megatron and torch inside this block."""
+    warnings.filterwarnings("ignore", message="The pynvml package is deprecated", category=FutureWarning)
+    stdout, stderr = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Filter(stdout), _Filter(stderr)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = stdout, stderr
+
+
+def import_nemo(log_level: str = "ERROR") -> None:
+    """Import ``nemo.collections.llm`` quietly; NeMo's own log is then shown from ``log_level`` on.
+
+    It takes ten seconds and more, so a line says what is going on.
+    """
+    if "nemo.collections.llm" in sys.modules:
+        return
+    print("loading NeMo (about 15 s) ...", file=sys.stderr, flush=True)
+    with quiet_imports():
+        import nemo.collections.llm  # noqa: F401
+    from nemo.utils import logging
+
+    logging.setLevel(getattr(logging, log_level))
