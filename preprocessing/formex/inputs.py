@@ -111,23 +111,21 @@ def _walk(top: Path) -> Iterator[Unit | Rejected]:
 def _one_file(path: Path) -> Unit | Rejected:
     """Return the document that a single file is, describes or belongs to."""
     name = str(path)
-    issue = path.name.split(".")[0]
-    beside = [str(near) for near in path.parent.glob("*.xml") if near.name.startswith(issue) and near != path]
-    related = {near: _size(near) for near in sorted(beside) if not _CONTENTS_NAME.search(near)}
-    if _DESCRIPTION_NAME.search(name) or any(_DESCRIPTION_NAME.search(near) for near in related):
-        described = {name: _size(name), **related}
-        for unit in _group(DiskStore(), described, None):
-            if isinstance(unit, Unit) and unit.description and (name in unit.files or _is_of(unit, path)):
-                return unit
+    described: Description | None = None
+    if _is_description(DiskStore(), name):
+        try:
+            described = read_description(DiskStore().read(name))
+        except UnreadableError as error:
+            return Rejected(name, str(error))
+    # files of one document share the name of their issue, "L_2016119EN", or stand in the description that is given
+    issue = "DOC_" if _NUMBERED_NAME.match(path.name) else path.name.split(".")[0]
+    beside = {str(near) for near in path.parent.glob("*.xml") if near.name.startswith(issue)}
+    if described:
+        beside.update(str(path.parent / file) for file in described.files if (path.parent / file).is_file())
+    for unit in _group(DiskStore(), {near: _size(near) for near in sorted(beside | {name})}, None):
+        if isinstance(unit, Unit) and (name in unit.files or (described and unit.description == described)):
+            return unit
     return Unit((name,), _size(name))
-
-
-def _is_of(unit: Unit, path: Path) -> bool:
-    """Tell whether the unit is what the description at ``path`` describes."""
-    try:
-        return read_description(path.read_bytes()) == unit.description
-    except (UnreadableError, OSError):
-        return False
 
 
 def _group(store: Store, sizes: dict[str, int], archive: str | None) -> Iterator[Unit | Rejected]:

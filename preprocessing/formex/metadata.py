@@ -135,12 +135,14 @@ def identify(file: ParsedFile, description: Description | None, source: str) -> 
         document_type=document_type,
         title=title,
     )
+    # an act's own title is the authentic text; a description of it can be mistyped
+    title_date = _iso(file.title_dates[0]) if file.title_dates else None
+    identity.date = title_date if document_type in TYPE_LETTERS else None
+    identity.date = identity.date or (description.date if description else None)
     if consolidation is not None:
         _identify_consolidated(identity, consolidation, first_act, description)
         return identity
-    identity.date = (description.date if description else None) or _date_of(own, "DATE")
-    if not identity.date and file.title_dates:
-        identity.date = _iso(file.title_dates[0])
+    identity.date = identity.date or _date_of(own, "DATE") or title_date
     if case is not None:
         identity.celex = identity.base_celex = _expanded(_text(case, "NO.CELEX"))
         return identity
@@ -162,7 +164,7 @@ def _identify_consolidated(
 ) -> None:
     celex = (description.celex if description else None) or _expanded(_text(first_act, "NO.CELEX"))
     celex = celex or _expanded("3" + consolidation.get("CONSLEG.REF", ""))
-    identity.date = (description.date if description else None) or _date_of(first_act, "DATE")
+    identity.date = identity.date or _date_of(first_act, "DATE")
     start = consolidation.get("START.DATE", "")
     identity.consolidation_date = _iso(start)
     if celex:

@@ -1,0 +1,111 @@
+"""Structure: an act's own recitals, articles and annexes, and nobody else's."""
+
+from __future__ import annotations
+
+import pytest
+
+from preprocessing.document import LegalDocument
+from preprocessing.formex.assemble import assemble
+from preprocessing.formex.numbering import article_number
+from preprocessing.formex.reader import read_file
+from tests.preprocessing.formex.invented import TITLE, act, annex, article
+
+PREAMBLE = """<PREAMBLE><PREAMBLE.INIT>THE COUNCIL,</PREAMBLE.INIT><GR.CONSID><CONSID><P>Whereas:</P></CONSID>
+<CONSID><NP><NO.P>(1)</NO.P><TXT>Things matter<NOTE NOTE.ID="E1"><P>OJ L 1.</P></NOTE>.</TXT></NP></CONSID>
+<CONSID><NP><NO.P>(2)</NO.P><TXT>So do others.</TXT></NP></CONSID></GR.CONSID></PREAMBLE>"""
+
+
+def read(*files: bytes) -> LegalDocument:
+    return assemble([read_file(data) for data in files], None, "invented.xml")
+
+
+def test_recitals_are_numbered_and_their_introduction_is_none() -> None:
+    document = read(act(title=TITLE + PREAMBLE))
+    assert [(recital.number, recital.text) for recital in document.recitals] == [
+        ("1", "Things matter."),
+        ("2", "So do others."),
+    ]
+
+
+def test_an_article_has_number_heading_path_and_paragraphs() -> None:
+    body = """<DIVISION><TITLE><TI><P>CHAPTER I</P></TI><STI><P>General</P></STI></TITLE><ARTICLE IDENTIFIER="001">
+      <TI.ART>Article 1</TI.ART><STI.ART>Scope</STI.ART><PARAG><NO.PARAG>1.</NO.PARAG><ALINEA>One<NOTE NOTE.ID="E1"><P>
+      Note.</P></NOTE>:</ALINEA><ALINEA>still one.</ALINEA></PARAG><PARAG><NO.PARAG>2.</NO.PARAG><ALINEA>Two.</ALINEA>
+      </PARAG></ARTICLE></DIVISION>"""
+    (first,) = read(act(body)).articles
+    assert (first.number, first.heading, first.path) == ("1", "Scope", ["CHAPTER I – General"])
+    assert first.paragraphs == ["1. One:\nstill one.", "2. Two."]
+    assert first.text == "\n".join(first.paragraphs)
+
+
+def test_text_of_an_article_outside_its_paragraphs_is_kept() -> None:
+    body = "<ARTICLE><TI.ART>Article 1</TI.ART><P>Before.</P><ALINEA>In.</ALINEA><P>After.</P></ARTICLE>"
+    assert read(act(body)).articles[0].paragraphs == ["Before.", "In.", "After."]
+
+
+def test_quoted_articles_are_text_of_the_article_that_quotes_them() -> None:
+    quoted = f"<QUOT.S LEVEL='1'>{article('7', 'Quoted text.')}</QUOT.S>"
+    (own,) = read(act(article("1", f"Article 7 is replaced:{quoted}"))).articles
+    assert own.number == "1"
+    assert own.text == "Article 7 is replaced:\nArticle 7\nQuoted text."
+
+
+def test_deleted_articles_are_gone() -> None:
+    mark = '<?CLG.MDFO ID="O1" IDREF="C1" ACTION="DELETED"?>{}<?CLG.MDFC ID="C1" IDREF="O1"?>'
+    document = read(act(article("1", "In force.") + mark.format(article("2", "Gone.")) + article("3", "Too.")))
+    assert [own.number for own in document.articles] == ["1", "3"]
+    assert "Gone" not in document.text
+
+
+def test_an_act_repealed_as_a_whole_has_no_text_and_says_so() -> None:
+    mark = '<?CLG.MDFO ID="O1" IDREF="C1" ACTION="REPEALED"?>{}<?CLG.MDFC ID="C1" IDREF="O1"?>'
+    document = read(act(title=mark.format(TITLE + article("1", "Gone."))))
+    assert document.text == ""
+    assert {warning.split(":")[0] for warning in document.warnings} >= {"repealed", "no text"}
+
+
+def test_titles_of_amending_acts_are_no_text() -> None:
+    own = "<BIB.DATA><TITLE><TI><P>Own</P></TI></TITLE></BIB.DATA>"
+    family = f"<FAM.COMP>{own}<GR.MOD.ACT><P>Other</P></GR.MOD.ACT></FAM.COMP>"
+    document = read(act(article("1", "Text."), title=family + TITLE))
+    assert document.title == "Regulation (EU) 2099/123 of the Council on invented things"
+    assert "Other" not in document.text and "Own" not in document.text
+
+
+def test_annex_files_and_inline_annexes_follow_the_act_and_own_no_articles() -> None:
+    inline = (
+        f"<CONS.ANNEX><TITLE><TI><P>ANNEX I</P></TI></TITLE><CONTENTS>{article('1', 'Model.')}</CONTENTS></CONS.ANNEX>"
+    )
+    document = read(act(article("1", "Text.") + inline), annex("Second."))
+    assert [(part.heading, part.text) for part in document.annexes] == [
+        ("ANNEX I", "Article 1\nModel."),
+        ("ANNEX", "Second."),
+    ]
+    assert len(document.articles) == 1
+    assert document.text.endswith("ANNEX\nSecond.")
+
+
+def test_footnotes_are_numbered_through_act_and_annexes() -> None:
+    note = "text<NOTE NOTE.ID='E1'><P>note</P></NOTE>"
+    first = read_file(act(article("1", note)))
+    second = read_file(annex(note), first_note=first.last_note + 1)
+    assert assemble([first, second], None, "x.xml").text.count("[2] note") == 1
+
+
+@pytest.mark.parametrize(
+    ("title", "number"),
+    [
+        ("Article 5", "5"),
+        ("Artikel 5a", "5a"),
+        ("Article premier", "1"),
+        ("Artículo 12 bis", "12bis"),
+        ("Artigo 5.o-A", "5a"),
+        ("Artigo 1.º", "1"),
+        ("5. cikk", "5"),
+        ("Article unique", "sole"),
+        ("Článok 5", "5"),
+        ("Article", "17"),
+    ],
+)
+def test_article_numbers_are_bare(title: str, number: str) -> None:
+    assert article_number(title, identifier="017") == number

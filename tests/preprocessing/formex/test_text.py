@@ -1,0 +1,119 @@
+"""Text rules: what a reader sees on paper is what stands in the text, once and unglued."""
+
+from __future__ import annotations
+
+import pytest
+
+from preprocessing.formex.reader import read_file
+from preprocessing.formex.text import format_number, with_calls, without_calls
+from tests.preprocessing.formex.invented import act
+
+
+def lines(body: str) -> list[str]:
+    """The lines of an act's body, footnote calls as printed."""
+    return [with_calls(line) for line in read_file(act(body)).lines[2:]]
+
+
+def test_blocks_break_lines_and_inline_elements_add_nothing() -> None:
+    assert lines("<P>of <DATE>1 May</DATE> <HT TYPE='ITALIC'>2</HT>099</P><P>next</P>") == ["of 1 May 2099", "next"]
+
+
+def test_layout_of_the_file_is_no_text() -> None:
+    assert lines("<P>one\n   two</P>\n\n  <P>three</P>\n") == ["one two", "three"]
+
+
+@pytest.mark.parametrize(("code", "mark"), [("2018", "‘"), ("00AB", "«"), ("0022", '"'), ("201E", "„"), ("zz", '"')])
+def test_quotation_marks_are_the_characters_of_their_codes(code: str, mark: str) -> None:
+    assert lines(f'<P>a <QUOT.START CODE="{code}"/>word</P>') == [f"a {mark}word"]
+
+
+def test_a_number_or_marker_stands_on_the_line_of_its_text() -> None:
+    body = """<PARAG><NO.PARAG>1.</NO.PARAG><ALINEA>First:<LIST TYPE="alpha"><ITEM><NP><NO.P>(a)</NO.P><TXT>one;</TXT>
+      </NP></ITEM></LIST></ALINEA></PARAG><LIST TYPE="DASH"><ITEM><P>two</P></ITEM></LIST>
+      <LIST TYPE="NDASH"><ITEM>three</ITEM></LIST>"""
+    assert lines(body) == ["1. First:", "(a) one;", "— two", "– three"]
+
+
+def test_footnotes_are_called_in_the_sentence_and_printed_once_after_it() -> None:
+    body = """<ARTICLE><TI.ART>Article 1</TI.ART><ALINEA>The body<NOTE NOTE.ID="E1"><P>OJ L 1.</P></NOTE>, and
+      again<NOTE NOTE.REF="E1"/>.</ALINEA></ARTICLE>"""
+    assert lines(body) == ["Article 1", "The body [1], and again [1].", "[1] OJ L 1."]
+
+
+def test_taking_footnote_calls_out_glues_no_words() -> None:
+    assert without_calls("one\x023\x03two \x024\x03, three\x025\x03.") == "one two, three."
+
+
+def test_table_rows_are_lines_with_cells_in_their_columns() -> None:
+    body = """<TBL><GR.NOTES><NOTE NOTE.ID="E1"><P>In tonnes.</P></NOTE></GR.NOTES><CORPUS>
+      <ROW><CELL COL="1">Goods<NOTE NOTE.REF="E1"/></CELL><CELL COL="2"><IE/></CELL><CELL COL="3">Price</CELL></ROW>
+      <ROW><CELL COL="2"><P>a</P><P>b</P></CELL><CELL COL="3"><FT TYPE="NUMBER">35000</FT></CELL></ROW>
+      <ROW><CELL COL="1"><IE/></CELL></ROW></CORPUS></TBL>"""
+    assert lines(body) == ["Goods [1] | | Price", "| a b | 35\u00a0000", "[1] In tonnes."]
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [("35000", "35\u00a0000"), ("-1234567", "-1\u00a0234\u00a0567"), ("70", "70"), ("0,25", "0,25"), ("0123", "0123")],
+)
+def test_numbers_are_grouped_by_threes(written: str, printed: str) -> None:
+    assert format_number(written) == printed
+
+
+def test_customs_codes_are_not_grouped() -> None:
+    assert lines('<P><FT TYPE="CN">02071460</FT> <FT TYPE="DECIMAL">1,5</FT></P>') == ["02071460 1,5"]
+
+
+def test_raised_and_lowered_digits_are_told_apart_from_plain_ones() -> None:
+    body = "<P>10<HT TYPE='SUP'>–3</HT> kg CO<HT TYPE='SUB'>2</HT>, the 1<HT TYPE='SUP'>er</HT></P>"
+    assert lines(body) == ["10⁻³ kg CO₂, the 1er"]
+
+
+def test_definitions_keep_their_separator() -> None:
+    items = "<DLIST.ITEM><PREFIX>1)</PREFIX><TERM>A</TERM><DEFINITION>the area</DEFINITION></DLIST.ITEM>"
+    assert lines(f'<DLIST SEPARATOR=":">{items}</DLIST>') == ["1) A: the area"]
+    assert lines(f'<DLIST SEPARATOR="=">{items}</DLIST>') == ["1) A = the area"]
+
+
+def test_formulas_are_written_on_one_line() -> None:
+    body = """<FORMULA TYPE="OUTLINE"><EXPR>y<IND>1</IND></EXPR><OP.CMP TYPE="EQ"/><EXPR TYPE="BRACKET">a<OP.MATH
+      TYPE="PLUS"/>b<EXPONENT>n</EXPONENT></EXPR><FRACTION><DIVIDEND>c</DIVIDEND><DIVISOR>d</DIVISOR></FRACTION>
+      </FORMULA><P><INCL.ELEMENT CONTENT="FORMULA" TYPE="TIFF" FILEREF="x.tif"/></P>"""
+    assert lines(body) == ["y₁ = (a + b^n) (c)/(d)", "[formula]"]
+
+
+def test_tails_of_processing_instructions_are_text() -> None:
+    assert lines("<P>before<?PAGE NO='2'?> after</P>") == ["before after"]
+
+
+DELETED = '<?CLG.MDFO ID="O1" IDREF="C1" ACTION="{}" LEVEL="TEXT"?>'
+CLOSED = '<?CLG.MDFC ID="C1" IDREF="O1"?>'
+
+
+@pytest.mark.parametrize("action", ["DELETED", "REPEALED"])
+def test_text_no_longer_in_force_is_left_out(action: str) -> None:
+    opened = DELETED.format(action)
+    assert lines(f"<P>kept{opened}, gone<NOTE NOTE.ID='E1'><P>gone too</P></NOTE>{CLOSED} on</P>") == ["kept on"]
+    row = f"<ROW><CELL COL='1'>a</CELL>{opened}<CELL COL='2'>gone</CELL>{CLOSED}<CELL COL='3'>b</CELL></ROW>"
+    assert lines(f"<TBL><CORPUS>{row}</CORPUS></TBL>") == ["a | b"]
+
+
+@pytest.mark.parametrize("action", ["REPLACED", "INSERTED"])
+def test_replaced_and_inserted_text_is_in_force(action: str) -> None:
+    assert lines(f"<P>kept{DELETED.format(action)}, new{CLOSED} on</P>") == ["kept, new on"]
+
+
+def test_a_deletion_that_is_never_closed_ends_with_its_element() -> None:
+    file = read_file(act(f"<LIST><ITEM>kept</ITEM>{DELETED.format('DELETED')}<ITEM>gone</ITEM></LIST><P>in force</P>"))
+    assert file.lines[2:] == ["kept", "in force"]
+    assert file.warnings == ["unclosed deletion: taken to end with the element it stands in"]
+
+
+def test_a_deletion_may_end_in_another_element_than_it_began() -> None:
+    body = f"<LIST><ITEM>kept</ITEM>{DELETED.format('DELETED')}<ITEM>gone</ITEM></LIST>{CLOSED}<P>in force</P>"
+    assert lines(body) == ["kept", "in force"]
+
+
+def test_deep_nesting_is_read_like_any_other() -> None:
+    depth = 50_000
+    assert lines("<P>" * depth + "deep" + "</P>" * depth) == ["deep"]
