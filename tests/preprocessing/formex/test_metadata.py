@@ -67,8 +67,9 @@ def test_the_date_in_an_acts_title_goes_before_that_of_its_description() -> None
 
 
 def test_a_judgment_carries_its_number_and_takes_its_date_from_its_title() -> None:
-    data = f"""{DECLARATION}<JUDGMENT><BIB.JUDGMENT><NO.CELEX>62099CJ0007</NO.CELEX></BIB.JUDGMENT><TITLE><TI><P>Judgment
-      of the Court</P><P><DATE ISO="20990716">16 July 2099</DATE></P></TI></TITLE><GR.CONSID><CONSID><P>after considering
+    data = f"""{DECLARATION}<JUDGMENT><BIB.JUDGMENT><NO.CELEX>62099CJ0007</NO.CELEX></BIB.JUDGMENT><TITLE><TI>
+      <P>Judgment of the Court</P><P><DATE ISO="20990716">16 July 2099</DATE></P></TI></TITLE>
+      <GR.CONSID><CONSID><P>after considering
       </P></CONSID></GR.CONSID></JUDGMENT>"""
     document = read(data.encode(), source="folder/62099CJ0007.de.fmx.xml")
     assert (document.celex, document.document_type, document.date) == ("62099CJ0007", "judgment", "2099-07-16")
