@@ -7,7 +7,9 @@ import re
 from preprocessing.celex import derive_celex
 
 FIRST_YEAR, LAST_YEAR = 1952, 2100
-ARTICLE_NUMBER = re.compile(r"(\d+)\s*(?:(?:\.\s?[ºo°]|[º°ᵉ])(?:ʳ|r)?(?!\w)|er\b)?[-\s]*([a-z]+)?", re.IGNORECASE)
+ARTICLE_NUMBER = re.compile(
+    r"(\d+)\s*(?:(?:\.\s?[ºo°]|[º°ᵉ])(?:ʳ|r)?(?!\w)|er\b)?[-\s]*([a-z]+(?:\s[a-z]+)?)?", re.IGNORECASE
+)
 
 
 def normalise_article_number(printed: str) -> str:
@@ -19,7 +21,7 @@ def normalise_article_number(printed: str) -> str:
     match = ARTICLE_NUMBER.match(printed.strip())
     if not match:
         return "1"
-    return str(int(match[1])) + (match[2] or "").lower()
+    return str(int(match[1])) + "".join((match[2] or "").lower().split())
 
 
 def act_celex(letter: str, first: str, second: str, numbered: bool) -> str | None:

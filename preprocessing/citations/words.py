@@ -55,12 +55,13 @@ class CitationWords:
     bare_letters: bool = False  # points are listed as letters without brackets ("Buchstaben a, b und c")
 
 
-# bis, ter, ... decies, then composed: "quaterdecies", "unvicies", "terquinquagies"
-JOINED_LATIN_SUFFIX = (
+# bis, ter, ... decies, then composed: "quaterdecies", "terquinquagies"; inserted between those: "bis bis"
+_LATIN = (
     r"(?:bis|ter|quater|quinquies|sexies|septies|octies|novies|nonies|"
-    r"[a-z]{0,7}(?:decies|vicies|tricies|quadragies|quinquagies|sexagies|septuagies|octogies|nonagies))\b"
+    r"[a-z]{0,7}(?:decies|vicies|tricies|quadragies|quinquagies|sexagies|septuagies|octogies|nonagies))"
 )
-LATIN_SUFFIX = rf"\s?{JOINED_LATIN_SUFFIX}"
+JOINED_LATIN_SUFFIX = rf"{_LATIN}{{1,2}}\b"
+LATIN_SUFFIX = rf"(?:\s?{_LATIN}){{1,2}}\b"
 LETTER_SUFFIX = r"[a-z]{1,2}(?![\w)])"
 GDPR = "32016R0679"
 SOLE = "sole"  # the number of an act's only article, which prints none

@@ -39,9 +39,14 @@ def open_act(documents: list[LegalDocument], registry: Registry) -> Act | None:
     return Act(documents, name, phrase_book(first.language), list(known.articles))
 
 
-def acts_of_law(corpus: Path) -> set[str]:
-    """Return the base CELEX numbers of the corpus's regulations, directives, decisions and recommendations."""
+def acts_of_law(corpus: Path) -> dict[str, set[str]]:
+    """Return the base CELEX numbers of the corpus's regulations, directives, ... by the languages they are there in."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(corpus / "registry.parquet", columns=["celex", "document_type"])
-    return {row["celex"] for row in table.to_pylist() if row["document_type"] in DOCUMENT_TYPES}
+    table = pq.read_table(corpus / "registry.parquet", columns=["celex", "document_type", "titles"])
+    acts: dict[str, set[str]] = {}
+    for row in table.to_pylist():
+        if row["document_type"] in DOCUMENT_TYPES:
+            for language, _ in row["titles"]:
+                acts.setdefault(language, set()).add(row["celex"])
+    return acts

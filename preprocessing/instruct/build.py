@@ -56,8 +56,10 @@ def build_sft(
     excluded = Exclusion.of_test_set(exclude)
     registry = Registry.load(corpus)
     acts = acts_of_law(corpus)
-    split = Split.by_act_or_article(acts, held_out, seed)
-    order = Order(corpus.resolve(), _quotas(pairs, languages), len(acts), excluded, seed)
+    split = Split.by_act_or_article({act for language in languages for act in acts.get(language, ())}, held_out, seed)
+    order = Order(
+        corpus.resolve(), _quotas(pairs, languages), {name: len(found) for name, found in acts.items()}, excluded, seed
+    )
     pools = {language: LanguagePool(quota, seed) for language, quota in order.quotas.items()}
     left_out: Counter[str] = Counter()
     documents = sound = 0

@@ -31,17 +31,17 @@ ACT_SPARE = 4  # an act may hold this many times an even part of the language's 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be built: quotas by language, the number of acts that share them, what to leave out."""
+    """What is to be built: quotas by language, the number of acts that share each, what to leave out."""
 
     corpus: Path
     quotas: Mapping[str, int]
-    acts: int
+    acts: Mapping[str, int]
     excluded: Exclusion
     seed: int
 
     def per_act(self, language: str) -> int:
         """The most pairs that one act may give in a language."""
-        return max(MIN_PER_ACT, ceil(self.quotas[language] / max(1, self.acts) * ACT_SPARE))
+        return max(MIN_PER_ACT, ceil(self.quotas[language] / max(1, self.acts.get(language, 0)) * ACT_SPARE))
 
 
 @dataclass

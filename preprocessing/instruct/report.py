@@ -66,7 +66,9 @@ class SftSummary:
             f"of these the provision exists: {self.citation_validity:.1%}",
         ]
         if self.pairs < self.asked_for:
-            lines.append(f"  {self.asked_for:,} were asked for: this corpus gives no more")
+            lines.append(
+                f"  {self.asked_for:,} were asked for: the corpus has no more in the languages below their share"
+            )
         if self.left_out:
             lines.append("  left out:")
             lines += [f"    {count:>9,}  {reason}" for reason, count in self.left_out.items()]
