@@ -58,7 +58,7 @@ class CitationWords:
 # bis, ter, ... decies, then composed: "quaterdecies", "terquinquagies"; inserted between those: "bis bis"
 _LATIN = (
     r"(?:bis|ter|quater|quinquies|sexies|septies|octies|novies|nonies|"
-    r"[a-z]{0,7}(?:decies|vicies|tricies|quadragies|quinquagies|sexagies|septuagies|octogies|nonagies))"
+    r"[a-z]{0,10}(?:decies|icies|agies|ogies))"
 )
 JOINED_LATIN_SUFFIX = rf"{_LATIN}{{1,2}}\b"
 LATIN_SUFFIX = rf"(?:\s?{_LATIN}){{1,2}}\b"
