@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 #: ISO 639-1 codes of the official languages.
 OFFICIAL = frozenset(
@@ -49,6 +50,7 @@ _COMMON_WORDS = {
     "pt": frozenset(["o", "os", "do", "da", "dos", "das", "em", "ao", "pelo", "não"]),
 }
 _SAMPLE_CHARS = 8_000
+_MIN_WORDS = 60
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -66,10 +68,11 @@ def language_of_path(source: str) -> str | None:
 
 def language_of_text(text: str) -> str | None:
     """Return which of the five languages ``text`` is clearly in, judged by its short words; else None."""
-    words = [word.lower() for word in _WORD.findall(text[:_SAMPLE_CHARS])]
-    if len(words) < 60:
+    words = _WORD.findall(text[:_SAMPLE_CHARS].lower())
+    if len(words) < _MIN_WORDS:
         return None
-    counts = {code: sum(word in common for word in words) for code, common in _COMMON_WORDS.items()}
+    occurrences = Counter(words)
+    counts = {code: sum(occurrences[word] for word in common) for code, common in _COMMON_WORDS.items()}
     first, second = sorted(counts, key=lambda code: -counts[code])[:2]
     clear = counts[first] > 0.1 * len(words) and counts[first] > 2 * counts[second]
     return first if clear else None

@@ -28,7 +28,7 @@ _WORDS_BEFORE = re.compile(
     rf"\s+(?:\({_COMMUNITY}(?:,\s*{_COMMUNITY})*\)\s*)?(?P<no>(?:no|n[º°]|n\.\s?[ºo°]|nr\.?)\s*)?(?P<first>\d{{1,4}})$",
     re.IGNORECASE,
 )
-_WORDS_LENGTH = 60
+_WORDS_LENGTH = 48  # "Regulation (EEC, Euratom, ECSC) No 1234" has 39
 _LETTERS = {"framework": "F", "regulation": "R", "directive": "L", "decision": "D"}
 
 
