@@ -67,7 +67,7 @@ def llama(checkpoint: Path, sequence_length: int, stand_in: type | None = None) 
 
 
 def imported_config(checkpoint: Path) -> Any:
-    """The model configuration inside a NeMo checkpoint, unbuilt: its machine may have had kernels that this one lacks."""
+    """The model configuration in a NeMo checkpoint, unbuilt: its machine may have had kernels that this one lacks."""
     from nemo.lightning import io
 
     return io.load_context(checkpoint, subpath="model.config", build=False)

@@ -25,6 +25,12 @@ class Precision:
     capability: tuple[int, int]
     plugin: dict[str, Any] | None = field(default_factory=dict)
 
+    def runs_on(self, capability: tuple[int, int]) -> bool:
+        """Whether a GPU of this compute capability has it; the block-scaled formats are data-centre Blackwell's, 10.x."""
+        if self.capability >= (10, 0):
+            return capability[0] == 10
+        return capability >= self.capability
+
     @property
     def weights(self) -> torch.dtype:
         """The type in which weights and activations between layers are held."""
@@ -95,8 +101,8 @@ class GpuCanCompute(Callback):
                 raise UsageError(f"{choice.name} needs a GPU; on a CPU use fp32 or bf16")
             return
         capability = torch.cuda.get_device_capability()
-        if capability < choice.capability:
-            able = [name for name, other in PRECISIONS.items() if capability >= other.capability]
+        if not choice.runs_on(capability):
+            able = [name for name, other in PRECISIONS.items() if other.runs_on(capability)]
             raise UsageError(
                 f"{torch.cuda.get_device_name()} (compute capability {capability[0]}.{capability[1]}) can't train in "
                 f"{choice.name}; use {' or '.join(able)}"

@@ -1,4 +1,4 @@
-"""Keeps the notices that NeMo prints on every import out of a person's way, and nothing else.
+"""Keeps the notices that NeMo prints every time out of a person's way, and nothing else.
 
 Each pattern stands for one line that says nothing about the user's work. Whatever else is printed comes through.
 """
@@ -18,8 +18,14 @@ NOTICES = (
     r"No exporters were provided. This means that no telemetry",
     r"transformer_engine not installed. Using default recipe",  # nvidia-modelopt; `doctor` says what is missing
     r"The (deploy|evaluate) module could not be imported",  # NeMo's own serving, not installed and not used
-    r"NeMo-Run is not installed",
-    r"^\s*warnings\.warn\($",
+    r"^(GPU|TPU|HPU) available: False",
+    r"^-{80,}$",  # the frame around the next two
+    r"^distributed_backend=gloo",
+    r"^All distributed processes registered",
+    r"DEPRECATED: Passing 'checkpoint_dir' as a Path",  # NeMo calls Megatron so
+    r"`torch_dtype` is deprecated",  # NeMo calls transformers so
+    # NeMo writes the training length here first; the exporter then sets the model's own
+    r"`rope_scaling`'s original_max_position_embeddings field must be less",
 )
 _KNOWN = re.compile("|".join(NOTICES))
 
@@ -46,8 +52,8 @@ class _Filter:
 
 
 @contextlib.contextmanager
-def quiet_imports() -> Iterator[None]:
-    """Import NeMo, Megatron and torch inside this block."""
+def quiet() -> Iterator[None]:
+    """Drop the known notices of what is imported or converted inside this block."""
     warnings.filterwarnings("ignore", message="The pynvml package is deprecated", category=FutureWarning)
     stdout, stderr = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Filter(stdout), _Filter(stderr)  # type: ignore[assignment]
@@ -65,7 +71,7 @@ def import_nemo(log_level: str = "ERROR") -> None:
     if "nemo.collections.llm" in sys.modules:
         return
     print("loading NeMo (about 15 s) ...", file=sys.stderr, flush=True)
-    with quiet_imports():
+    with quiet():
         import nemo.collections.llm  # noqa: F401
     from nemo.utils import logging
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import atomic_folder
-from recipes.quiet import import_nemo
+from recipes.quiet import import_nemo, quiet
 
 if TYPE_CHECKING:
     from nemo.collections.llm.gpt.model.llama import HFLlamaExporter, HFLlamaImporter
@@ -32,6 +32,7 @@ LOCAL_NORM_NAMES = {
     "self_attention.linear_qkv.layer_norm_weight": "input_layernorm.weight",
     "mlp.linear_fc1.layer_norm_weight": "pre_mlp_layernorm.weight",
 }
+_NO_LIMIT = 10**9  # transformers writes 10**30 where a tokenizer names no limit
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
@@ -70,7 +71,7 @@ def import_checkpoint(source: Path, output: Path, overwrite: bool = False) -> Co
     config = check_hf_checkpoint(source)
     _check_output(output, overwrite)
     prepare_conversion()
-    with tempfile.TemporaryDirectory(prefix="tokenizer-") as staging, atomic_folder(output) as partial:
+    with tempfile.TemporaryDirectory(prefix="tokenizer-") as staging, atomic_folder(output) as partial, quiet():
         importer = _importer_class()(str(source.resolve()))
         importer.staging = str(Path(staging) / "tokenizer")
         importer.apply(partial)
@@ -97,7 +98,7 @@ def export_checkpoint(source: Path, output: Path, overwrite: bool = False) -> Co
     checkpoint = newest_checkpoint(source)
     _check_output(output, overwrite)
     prepare_conversion()
-    with atomic_folder(output) as partial:
+    with atomic_folder(output) as partial, quiet():
         exporter = _exporter_class()(str(checkpoint.resolve()))
         exporter.apply(partial)
         _write_generation_config(exporter, partial)
@@ -217,6 +218,10 @@ def _exporter_class() -> type[HFLlamaExporter]:
             # NeMo takes the tokenizer's size and cuts the embedding to it in silence; the model's own size is kept
             config.vocab_size = io.load_context(str(self), subpath="model.config").vocab_size
             config.pad_token_id = self.tokenizer.pad_id
+            # training set it to its sequence length; what the model can hold is what its tokenizer was made for
+            longest = self.tokenizer.tokenizer.model_max_length
+            if longest < _NO_LIMIT:
+                config.max_position_embeddings = max(config.max_position_embeddings, longest)
             return config
 
         def convert_state(self, source: Any, target: Any, source_config: Any = None) -> Any:

@@ -86,8 +86,8 @@ def quickstart(output: Path, formex: Path | None = None, celex: str | None = Non
     Args:
         output: a new folder, or one of a quickstart with the same inputs, which then goes on.
         formex: real FORMEX files; without, invented acts are written.
-        celex: the act that the test set asks about; by default the sample's own test act, of real files the GDPR or else
-            the act with the most articles.
+        celex: the act that the test set asks about; by default the sample's own, of real files the GDPR or else the act
+            with the most articles.
 
     Raises:
         UsageError: ``output`` was made from other inputs.

@@ -82,20 +82,19 @@ def citation_scores(question: Question, answer: str, registry: ActRegistry | Non
         "hallucinated": None if registry is None else float(bool(invented)),
         "wrong_but_existing": None if registry is None else float(bool(wrong_existing)),
         "uncited": float(not cited),
-        "form_obeyed": float(form_obeyed(question, answer, acts - (allowed_acts - {gold[0]}))),
+        "form_obeyed": float(form_obeyed(question, answer)),
     }
 
 
-def form_obeyed(question: Question, answer: str, acts: set[str]) -> bool:
-    """Say whether ``answer`` cites in the fixed form, in the question's language, and each of ``acts`` (also) so.
+def form_obeyed(question: Question, answer: str) -> bool:
+    """Say whether ``answer`` carries a citation in the fixed form, in the question's language.
 
-    ``acts`` are the base CELEX numbers that the answer cites for itself, not those that the provision it quotes refers
-    to in its own words. Where the question has an article, the form must carry one.
+    This is about the form alone; whether the citation is right is what the accuracies say. Where the question has an
+    article, the form must carry one.
     """
     with_article, act_alone = _forms(question.language)
     pattern = with_article if question.article is not None else act_alone
-    in_form = {_act(celex) for celex in pattern.findall(answer)}
-    return bool(in_form) and acts <= in_form
+    return any(is_celex(celex) for celex in pattern.findall(answer))
 
 
 @cache

@@ -123,13 +123,12 @@ def test_acts_that_the_reference_mentions_are_allowed_but_not_required() -> None
         assert scores["article_accuracy"] == scores["citation_precision"] == scores["citation_recall"] == 1.0
 
 
-def test_a_quoted_provision_may_name_acts_in_its_own_words() -> None:
+def test_the_form_is_one_thing_and_the_right_citation_another() -> None:
     quoting = f"Directive 2099/7/EU applies. Article 5, Regulation (CELEX: {ACT})"
-    assert scores_of(quoting, answer=quoting)["form_obeyed"] == 1.0
-    assert scores_of(quoting)["form_obeyed"] == 0.0
-    assert (
-        scores_of(f"Directive 2099/7/EU applies. Article 5 of Regulation {ACT}", answer=quoting)["form_obeyed"] == 0.0
-    )
+    assert scores_of(quoting)["form_obeyed"] == 1.0
+    assert scores_of(f"Directive 2099/7/EU applies. Article 5 of Regulation {ACT}")["form_obeyed"] == 0.0
+    wrong = scores_of(f"Article 5, Regulation (CELEX: {OTHER_ACT})")
+    assert (wrong["form_obeyed"], wrong["citation_accuracy"]) == (1.0, 0.0)
 
 
 def test_to_deny_an_article_as_the_reference_does_is_not_to_invent_it() -> None:
