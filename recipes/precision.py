@@ -26,7 +26,7 @@ class Precision:
     plugin: dict[str, Any] | None = field(default_factory=dict)
 
     def runs_on(self, capability: tuple[int, int]) -> bool:
-        """Whether a GPU of this compute capability has it; the block-scaled formats are data-centre Blackwell's, 10.x."""
+        """Whether a GPU of this compute capability has it; the block-scaled formats are for Blackwell (10.x) only."""
         if self.capability >= (10, 0):
             return capability[0] == 10
         return capability >= self.capability

@@ -27,7 +27,8 @@ def trainer(
         strategy=_strategy(hardware, choice),
         plugins=precision.plugin(choice, bf16_gradients=hardware.optimizer == "precision-aware"),
         max_steps=steps,
-        val_check_interval=min(stage.validate_every, steps),
+        val_check_interval=stage.validate_every,
+        check_val_every_n_epoch=None,  # counted over the whole run, so that a run may also be shorter than an interval
         limit_val_batches=stage.validation_batches,
         limit_test_batches=0,
         log_every_n_steps=1,
