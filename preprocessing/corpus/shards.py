@@ -6,12 +6,9 @@ give the same bytes. Merging follows shard order.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +19,7 @@ from preprocessing.corpus.holdout import SplitPlan
 from preprocessing.corpus.indexed import IndexedWriter, merge
 from preprocessing.corpus.tokenizer import Encoder, TokenizerFacts
 from preprocessing.document import LegalDocument
-from preprocessing.errors import RecipeError
+from preprocessing.pool import worker_pool
 
 if TYPE_CHECKING:
     import pyarrow
@@ -111,9 +108,6 @@ def run_shards(
     Raises:
         RecipeError: a worker process died (most often: out of memory).
     """
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from concurrent.futures.process import BrokenProcessPool
-
     staged = sum(task.staged.stat().st_size for task in tasks)
     workers = min(workers, len(tasks), 1 + staged // BYTES_PER_WORKER)
     if workers <= 1:
@@ -121,20 +115,10 @@ def run_shards(
         for number, task in enumerate(tasks):
             yield number, run_shard(task, plan, facts, encoder)
         return
-    # spawn: a forked child would inherit threads that do not exist in it (Arrow's, gigatoken's) and wait for them
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(plan, facts)
-    )
-    try:
+    with worker_pool(workers, _start_worker, (plan, facts)) as pool:
         futures = {pool.submit(_run_in_worker, task): number for number, task in enumerate(tasks)}
         for future in as_completed(futures):
             yield futures[future], future.result()
-    except BrokenProcessPool as error:
-        raise RecipeError(
-            "a worker process was killed, most often because memory ran out; run again with fewer --workers"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def merge_tokens(folders: Sequence[Path], output: Path, language: str, split: str) -> tuple[int, int]:
@@ -154,18 +138,7 @@ _encoder: Encoder
 
 def _start_worker(plan: SplitPlan, facts: TokenizerFacts) -> None:
     global _plan, _facts, _encoder
-    # Ctrl-C is the main process's to handle: it lets the shards in hand end and starts no more
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
     _plan, _facts, _encoder = plan, facts, Encoder(facts)
-
-
-def _die_with_parent() -> None:
-    """A main process killed outright must not leave workers behind that write into the next run's files."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _run_in_worker(task: ShardTask) -> Counts:

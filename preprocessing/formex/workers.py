@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 
@@ -19,6 +18,7 @@ from preprocessing.formex.parsed import ParsedFile
 from preprocessing.formex.reader import read_file
 from preprocessing.formex.stores import MAX_NESTED_ARCHIVE_BYTES, DiskStore, Store, ZipStore
 from preprocessing.formex.xml import UnreadableError
+from preprocessing.pool import worker_pool
 
 # Documents travel to and from the workers in batches of about this size: small enough to share the work evenly.
 _BATCH_BYTES = 2_000_000
@@ -55,16 +55,13 @@ def read_batches(batches: Iterator[list[Unit | Rejected]], workers: int, as_json
             yield _read_batch(batch, as_json)
         return
     waiting: deque[tuple[list[Unit | Rejected], Future[Results]]] = deque()
-    pool = ProcessPoolExecutor(workers, initializer=_leave_interrupts_to_the_parent)
-    try:
+    with worker_pool(workers) as pool:
         for batch in batches:
             waiting.append((batch, pool.submit(_read_batch, batch, as_json)))
             if len(waiting) >= workers * _BATCHES_IN_FLIGHT:
                 yield _result(*waiting.popleft())
         while waiting:
             yield _result(*waiting.popleft())
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _result(batch: list[Unit | Rejected], future: Future[Results]) -> Results:
@@ -75,10 +72,6 @@ def _result(batch: list[Unit | Rejected], future: Future[Results]) -> Results:
         raise RecipeError(
             f"a worker process was killed while reading near {near}, probably for want of memory; use fewer --workers"
         ) from error
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _read_batch(batch: list[Unit | Rejected], as_json: bool) -> Results:

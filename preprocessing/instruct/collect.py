@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cache, partial
 from math import ceil
@@ -16,13 +12,13 @@ from pathlib import Path
 from preprocessing.corpus.documents import iter_batches
 from preprocessing.corpus.registry import Registry
 from preprocessing.document import LegalDocument
-from preprocessing.errors import RecipeError
 from preprocessing.instruct.acts import open_act, unfit
 from preprocessing.instruct.candidates import Act
 from preprocessing.instruct.exclusion import Exclusion
 from preprocessing.instruct.kinds import find_all
 from preprocessing.instruct.render import Pair, defect, draw, render
 from preprocessing.instruct.select import LanguagePool, in_shares, question_key
+from preprocessing.pool import worker_pool
 
 # Pairs of one act in one language: at least this many may be kept, more where the corpus has few acts.
 MIN_PER_ACT = 6
@@ -65,21 +61,8 @@ def collect_files(files: Sequence[Path], order: Order, workers: int) -> Iterator
     if workers <= 1:
         yield from map(work, files)
         return
-    # spawn: a forked child would inherit Arrow's locks without the threads that hold them
-    pool = ProcessPoolExecutor(
-        workers,
-        multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
-    try:
+    with worker_pool(workers) as pool:
         yield from pool.map(work, files)
-    except BrokenProcessPool as error:
-        raise RecipeError(
-            "a worker process was killed, most often because memory ran out; run again with fewer --workers"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def collect(file: Path, order: Order) -> Collected:
