@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -94,8 +94,11 @@ class LegalDocument:
     warnings: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and dicts, ready for JSON or Arrow."""
-        return asdict(self)
+        """Return plain lists and dicts, ready for JSON or Arrow; lists of text are the document's own, not copies."""
+        value = dict(vars(self))
+        for name in ("recitals", "articles", "annexes", "references"):
+            value[name] = [dict(vars(record)) for record in value[name]]
+        return value
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> LegalDocument:
