@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 
 from preprocessing.celex import TYPE_LETTERS
 from preprocessing.corpus.registry import Registry
@@ -39,14 +38,11 @@ def open_act(documents: list[LegalDocument], registry: Registry) -> Act | None:
     return Act(documents, name, phrase_book(first.language), list(known.articles))
 
 
-def acts_of_law(corpus: Path) -> dict[str, set[str]]:
-    """Return the base CELEX numbers of the corpus's regulations, directives, ... by the languages they are there in."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(corpus / "registry.parquet", columns=["celex", "document_type", "titles"])
+def acts_of_law(registry: Registry) -> dict[str, set[str]]:
+    """Return the base CELEX numbers of the regulations, directives, ... by the languages they are there in."""
     acts: dict[str, set[str]] = {}
-    for row in table.to_pylist():
-        if row["document_type"] in DOCUMENT_TYPES:
-            for language, _ in row["titles"]:
-                acts.setdefault(language, set()).add(row["celex"])
+    for act in registry:
+        if act.document_type in DOCUMENT_TYPES:
+            for language in act.titles:
+                acts.setdefault(language, set()).add(act.celex)
     return acts

@@ -55,7 +55,7 @@ def build_sft(
     _check_output(corpus, output)
     excluded = Exclusion.of_test_set(exclude)
     registry = Registry.load(corpus)
-    acts = acts_of_law(corpus)
+    acts = acts_of_law(registry)
     split = Split.by_act_or_article({act for language in languages for act in acts.get(language, ())}, held_out, seed)
     order = Order(
         corpus.resolve(), _quotas(pairs, languages), {name: len(found) for name, found in acts.items()}, excluded, seed

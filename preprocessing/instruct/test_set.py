@@ -147,10 +147,7 @@ def _known_act(celex: str, registry: Registry, corpus: Path) -> str:
         raise UsageError(f"'{celex}' is not a CELEX number; give one like 32016R0679") from None
     if registry.has_act(number):
         return number
-    import pyarrow.parquet as pq
-
-    known = pq.read_table(corpus / "registry.parquet", columns=["celex"])["celex"].to_pylist()
-    near = difflib.get_close_matches(number, known, n=NEAREST, cutoff=0.0)
+    near = difflib.get_close_matches(number, [act.celex for act in registry], n=NEAREST, cutoff=0.0)
     raise UsageError(f"the act {number} is not in the corpus {corpus}; the nearest in it: {', '.join(near) or 'none'}")
 
 
