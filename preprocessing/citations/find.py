@@ -35,8 +35,10 @@ class Citation:
 
     @property
     def base(self) -> str | None:
-        """The act's own CELEX number, or None where the act is not known."""
-        return None if self.celex is None else base_celex(self.celex)
+        """The act's own CELEX number, None where the act is not known; what is no CELEX number stays as it stands."""
+        if self.celex is None or not is_celex(self.celex):
+            return self.celex
+        return base_celex(self.celex)
 
 
 @dataclass

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.citations import find_citations, format_citation, normalise_article_number
+from preprocessing.celex import CELEX_PATTERN, is_celex
+from preprocessing.citations import Citation, find_citations, format_citation, normalise_article_number
 from preprocessing.document import DOCUMENT_TYPES
 from preprocessing.errors import UsageError
 from preprocessing.languages import LANGUAGES
@@ -76,8 +77,15 @@ def test_a_consolidated_or_corrected_number_keeps_its_form_and_knows_its_base() 
     assert {citation.base for citation in found} == {GDPR}
 
 
-def test_a_celex_look_alike_with_an_impossible_date_is_not_a_citation() -> None:
-    assert pairs("02016R0679-20169999") == []
+@pytest.mark.parametrize("number", ["02016R0679-20169999", "02099R0001-20990231", "31949R0001", "31900L0123R(01)"])
+def test_a_celex_look_alike_is_not_a_citation_and_its_own_base(number: str) -> None:
+    assert pairs(f"Article 5, Regulation (CELEX: {number})") == [(None, "5")]
+    assert Citation(number, None, number).base == number
+
+
+@given(st.from_regex(rf"See {CELEX_PATTERN}", fullmatch=True))
+def test_whatever_looks_like_a_celex_number_has_a_base(text: str) -> None:
+    assert all(is_celex(citation.base or "") for citation in find_citations(text))
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,7 @@ def cited_provisions(text: str, language: str) -> set[Pair]:
     article whose act could not be told ("paragraph 2 of Article 5") name nothing that could be checked: left out.
     """
     pairs: set[Pair] = {
-        (_act(citation.celex), citation.article)
-        for citation in find_citations(text, language)
-        if citation.celex is not None
+        (act, citation.article) for citation in find_citations(text, language) if (act := citation.base) is not None
     }
     pairs |= {(named, None) for named in map(_unwrapped, NAMED_CELEX.findall(text)) if not is_celex(named)}
     with_article = {celex for celex, article in pairs if article is not None}
@@ -116,11 +114,6 @@ def _forms(language: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
         return re.compile(rf"(?:{heads})({CELEX_PATTERN})(?:{'|'.join(sorted(ends))})")
 
     return pattern(SAMPLE_ARTICLE), pattern(None)
-
-
-def _act(celex: str) -> str:
-    """Return the base CELEX number; what only looks like one (consolidated on 31 February) stays as it stands."""
-    return base_celex(celex) if is_celex(celex) else celex
 
 
 def _exists(pair: Pair, registry: ActRegistry) -> bool:
