@@ -20,9 +20,9 @@ from tools.evaluation.results import Row
 EXAMPLES = 3
 READING = (
     "Brackets are 95 % bootstrap intervals over questions, the change is in percentage points, the improvement relative"
-    " to the base (positive is better, also where lower is better). p is McNemar's exact test for shares of answers and"
-    " a paired bootstrap for means; where one article is asked about in several languages, the intervals over all"
-    " questions are somewhat too narrow."
+    " to the base (positive is better, also where lower is better; n/a from a base under 1 %). p is McNemar's exact"
+    " test for shares of answers and a paired bootstrap for means; where one article is asked about in several"
+    " languages, the intervals over all questions are somewhat too narrow."
 )
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}th,td{border-bottom:1px solid #ddd;padding:.25rem .75rem;text-align:right}

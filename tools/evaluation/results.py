@@ -12,6 +12,9 @@ from tools.evaluation.metrics import METRICS, Metric, Scores, score, verdict
 from tools.evaluation.questions import Question
 from tools.evaluation.statistics import interval, paired
 
+# Under one percentage point a ratio to the base says nothing: from 0.2 % to 29 % would be +14400 %.
+MIN_BASE_FOR_RATIO = 0.01
+
 
 @dataclass(frozen=True)
 class Row:
@@ -85,7 +88,7 @@ def _figures(metric: Metric, rows: Sequence[Row]) -> dict[str, Any] | None:
         "base": asdict(before),
         "tuned": asdict(after),
         "difference": asdict(test.difference),
-        "relative_improvement": gain / before.mean if before.mean else None,
+        "relative_improvement": gain / before.mean if before.mean >= MIN_BASE_FOR_RATIO else None,
         "p_value": test.p_value,
         "test": test.test,
     }
