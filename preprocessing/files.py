@@ -37,6 +37,8 @@ def atomic_file(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``path``; on success it replaces ``path`` whole, on error it is removed."""
+    if path.name in ("", ".."):
+        path = path.resolve()  # "." has no name to put another one beside
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
     shutil.rmtree(partial, ignore_errors=True)

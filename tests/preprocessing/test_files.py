@@ -44,6 +44,14 @@ def test_a_folder_replaces_the_old_one_whole(tmp_path: Path):
     assert everything_in(tmp_path) == ["out", "out/new"]
 
 
+def test_the_current_folder_can_be_replaced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with atomic_folder(Path()) as folder:
+        (folder / "new").write_text("2")
+    assert everything_in(tmp_path) == ["here", "here/new"]
+
+
 def test_a_folder_that_fails_leaves_the_old_one(tmp_path: Path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old").write_text("1")

@@ -73,7 +73,6 @@ def sample(
         UsageError: ``output`` holds something else, or a setting is out of range.
         RecipeError: nothing in ``formex`` could be read, or it is too little text for ``vocab_size``.
     """
-    output = output.resolve()
     settings = {
         "formex": _fingerprint(formex) if formex else None,
         "acts": None if formex else acts,
@@ -83,7 +82,7 @@ def sample(
         "hidden": hidden,
         "layers": layers,
     }
-    made = _finished(output, settings)
+    made = _finished(output, formex, settings)
     if made is not None:
         return made
     refuse_content(output)
@@ -97,7 +96,7 @@ def sample(
         shutil.rmtree(folder / "tokenizer")
         summary = BuildSummary(
             output=str(output),
-            formex=str(formex.resolve() if formex else output / "formex"),
+            formex=str(formex or output / "formex"),
             model=str(output / "model"),
             documents=texts.documents,
             vocab_size=tokenizer.vocab_size,
@@ -126,7 +125,7 @@ class _Texts:
                 yield document.text
 
 
-def _finished(output: Path, settings: dict[str, Any]) -> BuildSummary | None:
+def _finished(output: Path, formex: Path | None, settings: dict[str, Any]) -> BuildSummary | None:
     """Return the summary of a sample that is already there, None where there is none.
 
     Raises:
@@ -148,11 +147,9 @@ def _finished(output: Path, settings: dict[str, Any]) -> BuildSummary | None:
         )
     if _sizes(output) != files:
         raise UsageError(f"the sample in {output} is no longer as it was made; remove it or name another folder")
-    # the folder may have been moved since
-    places = {"output": str(output), "model": str(output / "model"), "reused": True}
-    if settings["formex"] is None:
-        places["formex"] = str(output / "formex")
-    return BuildSummary(**{**asdict(summary), **places})
+    # as given now: the folder may have been moved since
+    places = {"output": str(output), "formex": str(formex or output / "formex"), "model": str(output / "model")}
+    return BuildSummary(**{**asdict(summary), **places, "reused": True})
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -87,6 +87,15 @@ def test_a_better_model_wins_in_every_language(silent: Path, perfect: Path, test
         assert words in text
 
 
+def test_the_files_are_named_as_they_were_given(
+    silent: Path, perfect: Path, test_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    summary = compare(Path(silent.name), perfect, Path(test_set.name), Path("out"))
+    for words in (f"base: {silent.name} ", f"tuned: {perfect} ", f"test set: {test_set.name},", "report: out/"):
+        assert words in summary.text()
+
+
 def test_the_report_says_what_mere_copying_would_score(tmp_path: Path) -> None:
     rows = [record(code, 0) for code in REFERENCES]
     rows[0]["question"] = f"What does Article 5 of Regulation {ACT} say?"

@@ -65,6 +65,12 @@ def test_given_files_replace_the_invented_ones(tmp_path: Path) -> None:
     assert sample(tmp_path / "out", formex=tmp_path / "given", vocab_size=512, hidden=64, layers=2).reused
 
 
+def test_paths_are_told_as_they_were_given(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(made.parent)
+    summary = sample(Path("sample"), **SMALL)
+    assert (summary.output, summary.formex, summary.model) == ("sample", "sample/formex", "sample/model")
+
+
 def test_a_folder_with_other_content_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="already holds other files"):
