@@ -65,12 +65,13 @@ def import_checkpoint(source: Path, output: Path, overwrite: bool = False) -> Co
     Runs on the CPU, whatever the machine, and needs memory for two copies of the model (about 285 GB for 70B BF16).
 
     Raises:
-        UsageError: ``source`` is no Llama checkpoint with a tokenizer, or ``output`` exists.
-        RecipeError: a parameter of the model was not in the checkpoint.
+        UsageError: ``source`` is no whole Llama checkpoint with a tokenizer, or ``output`` exists.
+        RecipeError: a parameter of the model was not filled, or with NaN.
     """
     config = check_hf_checkpoint(source)
     _check_output(output, overwrite)
     prepare_conversion()
+    _check_tensors(source)
     with tempfile.TemporaryDirectory(prefix="tokenizer-") as staging, atomic_folder(output) as partial, quiet():
         importer = _importer_class()(str(source.resolve()))
         importer.staging = str(Path(staging) / "tokenizer")
@@ -130,12 +131,39 @@ def check_hf_checkpoint(folder: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not valid JSON ({error}); download the checkpoint again") from error
     if config.get("model_type") != "llama":
         raise UsageError(f"{folder} holds a '{config.get('model_type')}' model; only Llama checkpoints can be imported")
-    if not any(folder.glob("*.safetensors")) and not any(folder.glob("pytorch_model*.bin")):
+    if not any(folder.glob("*.safetensors")):
         raise UsageError(f"{folder} has no weights (*.safetensors); download the whole checkpoint")
     for name in TOKENIZER_FILES:
         if not (folder / name).is_file():
             raise UsageError(f"{folder} has no tokenizer: {name} is missing")
     return config
+
+
+def _check_tensors(folder: Path) -> None:
+    """Refuse weight files that lack a tensor of the model: transformers fills it with random numbers and a warning.
+
+    Only the files' headers are read.
+    """
+    import torch
+    from safetensors import SafetensorError, safe_open
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    stored: set[str] = set()
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="pt") as tensors:
+                stored.update(tensors.keys())
+        except SafetensorError as error:
+            raise UsageError(f"{file} is damaged ({error}); download it again") from error
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
+    missing = sorted(set(model.state_dict()) - stored - tied)
+    if missing:
+        raise UsageError(
+            f"{folder} lacks {len(missing)} tensors of the model: {', '.join(missing[:5])}; "
+            "download the whole checkpoint"
+        )
 
 
 def prepare_conversion() -> None:
@@ -243,8 +271,12 @@ def _checked_transforms() -> Iterator[None]:
     def apply_transforms(source: Any, target: Any, mapping: dict[str, str], **kwargs: Any) -> Any:
         names = set(_state_names(source)) | set(_state_names(target))
         mapping = {_real_name(key, names): _real_name(value, names) for key, value in mapping.items()}
+        _give_one_dtype(source)
+        _give_one_dtype(target)
         _poison(target)
         converted = original(source, target, mapping=mapping, **kwargs)
+        if hasattr(converted, "tie_weights"):  # the transforms put new parameters in place and so untie them
+            converted.tie_weights()
         _assert_complete(converted)
         return converted
 
@@ -265,6 +297,13 @@ def _real_name(pattern: str, names: set[str]) -> str:
         if pattern.endswith(fused) and any(name.endswith(local) for name in names if name.startswith("decoder.")):
             return pattern.removesuffix(fused) + local
     return pattern
+
+
+def _give_one_dtype(module: Any) -> None:
+    """Hold every parameter in the embedding's type: the local spec makes its norms in FP32 whatever the model's is."""
+    parameters = list(module.parameters())
+    for parameter in parameters:
+        parameter.data = parameter.data.to(parameters[0].dtype)
 
 
 def _poison(module: Any) -> None:
