@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -50,6 +51,8 @@ class Stage:
         for name in ("sequence_length", "global_batch_size", "micro_batch_size", "checkpoint_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if len(self.adam_betas) != 2 or not all(0 <= beta < 1 for beta in self.adam_betas):
+            raise UsageError(f"adam_betas must be two numbers in [0, 1), not {self.adam_betas}")
         if not 0 <= self.warmup_fraction < 1:
             raise UsageError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
 
@@ -152,15 +155,14 @@ def _checked(kind: type[T], values: dict[str, Any], path: Path) -> T:
 
 def _typed(value: Any, hint: Any, key: str, path: Path) -> Any:
     text = str(hint)
-    if hint is bool and isinstance(value, bool):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if hint in (bool, str) and isinstance(value, hint):
         return value
-    if hint is str and isinstance(value, str):
-        return value
-    if "list" in text and isinstance(value, list):
-        return [float(item) for item in value]
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if "float" in text and number:
+    if "list" in text:
+        if isinstance(value, list):
+            return [_typed(item, float, key, path) for item in value]
+    elif "float" in text and number:
         return float(value)
-    if "int" in text and number and value == int(value):
+    elif "int" in text and number and value == int(value):
         return int(value)
     raise UsageError(f"{path}: {key} can't be {value!r}")
