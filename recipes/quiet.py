@@ -39,12 +39,17 @@ class _Filter:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._line_end_left = False  # print() writes a line's end by itself: that of a dropped line goes too
 
     def write(self, text: str) -> int:
         """Write ``text`` without its notices."""
+        if text == "\n" and self._line_end_left:
+            self._line_end_left = False
+            return 1
         kept = "".join(line for line in text.splitlines(keepends=True) if not _KNOWN.search(line))
         if kept.strip("\n") or not text.strip("\n"):
             self._stream.write(kept)
+        self._line_end_left = not kept and bool(text) and not text.endswith("\n")
         return len(text)
 
     def __getattr__(self, name: str) -> object:
