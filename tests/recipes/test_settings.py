@@ -1,0 +1,167 @@
+"""The YAML files are read whole or refused with a sentence that names the key."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from preprocessing.errors import UsageError
+from recipes.settings import CONFIGS, Hardware, Stage, load_hardware, load_stage
+
+STAGES = [("cpt", "cpt.yaml"), ("sft", "sft.yaml"), ("cpt", "quickstart.yaml"), ("sft", "quickstart.yaml")]
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    """Write the CPT settings with changes; None takes a key away."""
+    values = {**yaml.safe_load((CONFIGS / "cpt.yaml").read_text(encoding="utf-8")), **changes}
+    path = folder / "cpt.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in values.items() if value is not None}))
+    return path
+
+
+def test_the_list_of_stage_files_is_complete() -> None:
+    assert {path.name for path in CONFIGS.glob("*.yaml")} == {file for _, file in STAGES}
+
+
+@pytest.mark.parametrize(("name", "file"), STAGES)
+def test_every_stage_file_loads_with_its_own_values(name: str, file: str) -> None:
+    values = yaml.safe_load((CONFIGS / file).read_text(encoding="utf-8"))
+    values = values.get(name, values)
+    stage = load_stage(name, CONFIGS / file)
+    assert {key: getattr(stage, key) for key in values} == values
+    assert 0 < stage.min_learning_rate < stage.learning_rate
+    assert stage.global_batch_size % stage.micro_batch_size == 0
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "hardware").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_hardware_profile_loads_under_its_own_name(path: Path) -> None:
+    from recipes.precision import precision
+
+    hardware = load_hardware(path.stem)
+    assert hardware.name == path.stem
+    assert precision(hardware.precision).name == hardware.precision
+    assert hardware.world_size == hardware.nodes * hardware.devices
+
+
+def test_without_a_path_the_stage_comes_from_its_own_file() -> None:
+    assert load_stage("cpt") == load_stage("cpt", CONFIGS / "cpt.yaml")
+
+
+def test_an_unknown_key_gets_the_nearest_one_suggested(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"unknown key 'learning_rat'\. Did you mean 'learning_rate'\?"):
+        load_stage("cpt", write(tmp_path, learning_rat=1.0))
+
+
+def test_missing_keys_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="missing seed, validate_every|missing validate_every, seed"):
+        load_stage("cpt", write(tmp_path, seed=None, validate_every=None))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("learning_rate", "fast"),
+        ("sequence_length", 4096.5),
+        ("max_steps", "100"),
+        ("max_steps", True),
+        ("max_steps", float("inf")),
+        ("learning_rate", float("nan")),
+        ("adam_betas", 0.9),
+        ("adam_betas", [0.9, "0.95"]),
+        ("seed", [1]),
+        ("weight_decay", {"a": 1}),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_its_key(tmp_path: Path, key: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"{key} can't be"):
+        load_stage("cpt", write(tmp_path, **{key: value}))
+
+
+def test_a_number_written_as_yaml_reads_text_is_refused(tmp_path: Path) -> None:
+    # YAML 1.1 reads 2e-5 (without a point) as a string
+    path = write(tmp_path, learning_rate=None)
+    path.write_text(path.read_text() + "learning_rate: 2e-5\n")
+    with pytest.raises(UsageError, match="learning_rate can't be '2e-5'"):
+        load_stage("cpt", path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"max_steps": None}, "either max_steps or epochs"),
+        ({"epochs": 1.0}, "either max_steps or epochs, and not both"),
+        ({"max_steps": None, "epochs": 2.0}, "epochs needs expected_chats"),
+        ({"micro_batch_size": 0}, "micro_batch_size must be at least 1, not 0"),
+        ({"checkpoint_every": -5}, "checkpoint_every must be at least 1, not -5"),
+        ({"adam_betas": [0.9]}, r"adam_betas must be two numbers in \[0, 1\), not \[0\.9\]"),
+        ({"adam_betas": [0.9, 1.0]}, "adam_betas must be two numbers"),
+        ({"warmup_fraction": 1.0}, r"warmup_fraction must be in \[0, 1\)"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        load_stage("cpt", write(tmp_path, **changes))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("a: [1", "not valid YAML"), ("- 1\n- 2\n", "must hold 'key: value' lines"), ("", "must hold 'key: value' lines")],
+)
+def test_a_file_that_is_no_settings_file_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(UsageError, match=sentence):
+        load_stage("cpt", tmp_path / "x.yaml")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no configuration file at .*none\.yaml"):
+        load_stage("cpt", tmp_path / "none.yaml")
+
+
+def test_unknown_hardware_gets_the_nearest_suggested() -> None:
+    with pytest.raises(UsageError, match=r"unknown hardware '4xb20'\. Did you mean '4xb200'\?"):
+        load_hardware("4xb20")
+
+
+def test_a_layout_that_does_not_divide_the_devices_is_refused() -> None:
+    profile = load_hardware("4xb200")
+    with pytest.raises(UsageError, match=r"tensor_parallel x pipeline_parallel = 4 x 2 does not divide its 4 devices"):
+        dataclasses.replace(profile, pipeline_parallel=2)
+    assert dataclasses.replace(profile, tensor_parallel=2, pipeline_parallel=2).world_size == 4
+    assert dataclasses.replace(profile, nodes=2, pipeline_parallel=2).world_size == 8
+
+
+@pytest.mark.parametrize(("key", "value", "nearest"), [("optimizer", "adm", "adam"), ("recompute", "ful", "full")])
+def test_a_choice_that_is_none_gets_the_nearest_suggested(key: str, value: str, nearest: str) -> None:
+    with pytest.raises(UsageError, match=rf"unknown {key} '{value}'\. Did you mean '{nearest}'\?"):
+        dataclasses.replace(load_hardware("cpu"), **{key: value})
+
+
+def stage(**changes: Any) -> Stage:
+    return dataclasses.replace(load_stage("sft"), **changes)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "batch", "examples", "steps"),
+    [(3.0, 128, 128, 3), (3.0, 128, 129, 4), (1.0, 16, 1, 1), (0.5, 16, 320, 10), (0.001, 16, 16, 1)],
+)
+def test_epochs_become_steps_rounded_up_and_at_least_one(epochs: float, batch: int, examples: int, steps: int) -> None:
+    assert stage(epochs=epochs, global_batch_size=batch).steps(examples) == steps
+
+
+def test_the_expected_number_of_chats_counts_until_the_data_is_there() -> None:
+    assert stage(epochs=2.0, expected_chats=1000, global_batch_size=100).steps() == 20
+
+
+def test_max_steps_holds_whatever_the_data() -> None:
+    assert load_stage("cpt").steps(5) == load_stage("cpt").max_steps
+
+
+def test_profiles_are_values_that_nobody_can_change_by_accident() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_hardware("cpu").devices = 3  # type: ignore[misc]
+    assert isinstance(load_hardware("cpu"), Hardware)
