@@ -1,6 +1,6 @@
 """What our runs do beside training: prove that they start from the imported weights, and keep a record."""
 
-from __future__ import annotations
+# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and can't read them as text
 
 import dataclasses
 import math
@@ -77,6 +77,19 @@ def _rows_of_vocabulary(tensor: Any, vocab_size: int) -> int:
     if getattr(tensor, "allow_shape_mismatch", False):
         return max(0, min(rows, vocab_size - tensor.global_offset[0]))
     return rows
+
+
+class ValidateAtEnd(Callback):
+    """Validates after the last step, whatever the interval.
+
+    Lightning does so when the last step is the last batch it counted, which a resumed run counts otherwise.
+    """
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Extend the loop's own rule."""
+        loop = trainer.fit_loop.epoch_loop
+        by_interval = loop._should_check_val_fx
+        loop._should_check_val_fx = lambda fetcher: by_interval(fetcher) or loop.global_step >= trainer.max_steps
 
 
 class RunLog(Callback):

@@ -1,6 +1,6 @@
 """The data of instruction tuning: cited chats, with the loss on the assistant's turns and nowhere else."""
 
-from __future__ import annotations
+# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and can't read them as text
 
 import hashlib
 import json
@@ -15,6 +15,7 @@ from nemo.collections.llm.gpt.data.core import GPTSFTChatDataset
 
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import atomic_file, write_json
+from recipes.chat_sampler import ChatDataSampler
 
 # our name of a split -> NeMo's
 SPLITS = {"train": "training", "validation": "validation", "test": "test"}
@@ -86,6 +87,16 @@ class CitedChatDataModule(ChatDataModule):
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             use_hf_tokenizer_chat_template=True,
+        )
+
+    def setup(self, stage: str) -> None:
+        """As NeMo's, with a sampler that keeps its order over a resume."""
+        super().setup(stage)
+        self.data_sampler = ChatDataSampler(
+            seq_len=self.seq_length,
+            micro_batch_size=self.micro_batch_size,
+            global_batch_size=self.global_batch_size,
+            dataloader_type="batch",
         )
 
     def prepare_data(self) -> None:

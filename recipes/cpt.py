@@ -13,7 +13,7 @@ import nemo_run as run
 from nemo.collections import llm
 
 from recipes import model, optimizer, precision, run_folder, trainer
-from recipes.callbacks import ImportedWeights, RunLog
+from recipes.callbacks import ImportedWeights, RunLog, ValidateAtEnd
 from recipes.data import LegalCorpusDataModule
 from recipes.run_guard import RunGuard
 from recipes.settings import Hardware, Stage
@@ -88,6 +88,7 @@ def common(
         run.Config(RunGuard, folder=str(folder)),
         run.Config(precision.GpuCanCompute, precision_name=choice.name),
         run.Config(ImportedWeights, checkpoint=str(checkpoint)),
+        run.Config(ValidateAtEnd),
         run.Config(
             RunLog,
             folder=str(folder),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,9 @@ def apply(recipe: run.Partial, overrides: Sequence[str]) -> run.Partial:
         try:
             recipe = parse_cli_args(recipe, [override], run.Partial)
         except CLIException as error:
-            raise UsageError(f"can't set {override}: {str(error).split(' (Argument')[0]}") from error
+            # what follows is the whole recipe
+            reason = re.split(r" exists for <| \(Argument", str(error))[0]
+            raise UsageError(f"can't set {override}: {reason}") from error
     return recipe
 
 
@@ -44,10 +47,18 @@ def _check_path(recipe: run.Partial, path: str) -> None:
             raise UsageError(f"{where} has no '{name}'.{did_you_mean(name, known)}")
         if depth + 1 < len(parts):
             value = getattr(value, name, None)
-            if "[" in part:  # into a list: NeMo-Run's parser takes it from here
-                return
+            if isinstance(value, list):
+                value = _member(value, part, ".".join([*parts[:depth], name]))
             if value is None:
                 raise UsageError(f"{'.'.join(parts[: depth + 1])} is not set in this recipe, so nothing in it can be")
+
+
+def _member(members: list[Any], part: str, where: str) -> Any:
+    """Follow ``name[2]`` into its list."""
+    found = re.fullmatch(r"\w+\[(\d+)\]", part)
+    if not found or int(found.group(1)) >= len(members):
+        raise UsageError(f"{where} is a list; name one of its members, {where}[0] to {where}[{len(members) - 1}]")
+    return members[int(found.group(1))]
 
 
 def known_names(value: Any) -> list[str] | None:
