@@ -1,6 +1,6 @@
 """The data of continued pre-training: the blend file of ``preprocess``, read by Megatron's GPTDataset."""
 
-# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and can't read them as text
+# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
 from pathlib import Path
 from typing import Any

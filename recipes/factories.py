@@ -6,7 +6,7 @@
 ``workspace.py`` imports this module; NeMo-Run registers every function that carries ``run.cli.factory``.
 """
 
-# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and can't read them as text
+# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
 import dataclasses
 from pathlib import Path

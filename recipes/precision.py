@@ -1,6 +1,6 @@
 """Numeric formats by name: what each asks of Megatron, of the optimizer and of the GPU."""
 
-# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and can't read them as text
+# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
 from dataclasses import dataclass, field
 from typing import Any

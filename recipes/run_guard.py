@@ -1,6 +1,6 @@
 """One run in a folder at a time, and no rank that outlives the command that started it."""
 
-# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and can't read them as text
+# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
 import fcntl
 import os
