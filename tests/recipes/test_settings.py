@@ -57,7 +57,7 @@ def test_an_unknown_key_gets_the_nearest_one_suggested(tmp_path: Path) -> None:
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="missing seed, validate_every|missing validate_every, seed"):
+    with pytest.raises(UsageError, match="missing validate_every, seed"):
         load_stage("cpt", write(tmp_path, seed=None, validate_every=None))
 
 
@@ -137,8 +137,9 @@ def test_a_layout_that_does_not_divide_the_devices_is_refused() -> None:
 
 @pytest.mark.parametrize(("key", "value", "nearest"), [("optimizer", "adm", "adam"), ("recompute", "ful", "full")])
 def test_a_choice_that_is_none_gets_the_nearest_suggested(key: str, value: str, nearest: str) -> None:
+    changes: dict[str, Any] = {key: value}
     with pytest.raises(UsageError, match=rf"unknown {key} '{value}'\. Did you mean '{nearest}'\?"):
-        dataclasses.replace(load_hardware("cpu"), **{key: value})
+        dataclasses.replace(load_hardware("cpu"), **changes)
 
 
 def stage(**changes: Any) -> Stage:
