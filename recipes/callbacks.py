@@ -1,6 +1,6 @@
 """What our runs do beside training: prove that they start from the imported weights, and keep a record."""
 
-# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and can't read them as text
+# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
 import dataclasses
 import math

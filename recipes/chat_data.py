@@ -1,6 +1,6 @@
 """The data of instruction tuning: cited chats, with the loss on the assistant's turns and nowhere else."""
 
-# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and can't read them as text
+# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
 import hashlib
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 from nemo.collections.llm.gpt.data.chat import ChatDataModule
 from nemo.collections.llm.gpt.data.core import GPTSFTChatDataset
+from nemo.collections.llm.gpt.data.utils import GENERATION_REGEX
 
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import atomic_file, write_json
@@ -71,7 +72,8 @@ class CitedChatDataModule(ChatDataModule):
             RecipeError: the chat template has no ``{% generation %}`` marks; NeMo would train on the whole chat.
         """
         template = tokenizer.tokenizer.chat_template or ""
-        if "generation" not in template:
+        # NeMo's own test; the word alone proves nothing, Llama 3's template has `add_generation_prompt`
+        if not GENERATION_REGEX.search(template):
             raise RecipeError(
                 "the tokenizer's chat template does not mark the assistant's turns with {% generation %}; without the "
                 "marks the loss would fall on questions too. Use recipes/llama3_chat_template.jinja"
