@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -153,6 +154,7 @@ def sft_data(
     exclude: Annotated[Path | None, typer.Option(help="Test set whose passages stay out.")] = None,
     held_out: Annotated[float, typer.Option(help="Share of acts for validation, and again for test.")] = 0.01,
     shards: Annotated[int, typer.Option(help="Files of the training split.")] = 8,
+    workers: Workers = WORKERS,
     seed: Seed = 1234,
     as_json: Json = False,
 ) -> None:
@@ -169,6 +171,7 @@ def sft_data(
         shards=shards,
         exclude=exclude,
         held_out=held_out,
+        workers=workers,
     )
     _print(summary, as_json)
 
@@ -320,6 +323,8 @@ def _print(summary: Any, as_json: bool) -> None:
 
 def main() -> int:
     """Run the command line; return 0 when done, 1 when the work failed, 2 for wrong usage, 130 after Ctrl-C."""
+    # torch's own import of a renamed package; nothing that a user could do anything about
+    warnings.filterwarnings("ignore", message="The pynvml package is deprecated", category=FutureWarning)
     try:
         app(standalone_mode=True)
     except RecipeError as error:

@@ -86,24 +86,32 @@ def plugin(choice: Precision, bf16_gradients: bool) -> run.Config[MegatronMixedP
     )
 
 
+def require(choice: Precision) -> None:
+    """Refuse a format that this machine has no tensor cores for.
+
+    Raises:
+        UsageError: names the GPU and the formats it can train in.
+    """
+    if not torch.cuda.is_available():
+        if choice.capability >= (8, 9):
+            raise UsageError(f"{choice.name} needs a GPU; on a CPU use fp32 or bf16")
+        return
+    capability = torch.cuda.get_device_capability()
+    if not choice.runs_on(capability):
+        able = [name for name, other in PRECISIONS.items() if other.runs_on(capability)]
+        raise UsageError(
+            f"{torch.cuda.get_device_name()} (compute capability {capability[0]}.{capability[1]}) can't train in "
+            f"{choice.name}; use {' or '.join(able)}"
+        )
+
+
 class GpuCanCompute(Callback):
-    """Refuses, before the model is built, a format that this process's GPU has no tensor cores for."""
+    """:func:`require` in each rank, before the model is built: also where the launcher ran on another machine."""
 
     def __init__(self, precision_name: str) -> None:
         """``precision_name``: one of :data:`PRECISIONS`."""
         self.precision_name = precision_name
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Raise UsageError naming the GPU and the formats it can train in."""
-        choice = precision(self.precision_name)
-        if not torch.cuda.is_available():
-            if choice.capability >= (8, 9):
-                raise UsageError(f"{choice.name} needs a GPU; on a CPU use fp32 or bf16")
-            return
-        capability = torch.cuda.get_device_capability()
-        if not choice.runs_on(capability):
-            able = [name for name, other in PRECISIONS.items() if other.runs_on(capability)]
-            raise UsageError(
-                f"{torch.cuda.get_device_name()} (compute capability {capability[0]}.{capability[1]}) can't train in "
-                f"{choice.name}; use {' or '.join(able)}"
-            )
+        """Raise UsageError where the format can't be computed."""
+        require(precision(self.precision_name))

@@ -10,6 +10,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from logging import LogRecord, getLogger
 from typing import TextIO
 
 NOTICES = (
@@ -56,10 +57,17 @@ class _Filter:
         return getattr(self._stream, name)
 
 
+def _is_news(record: LogRecord) -> bool:
+    return not _KNOWN.search(record.getMessage())
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Drop the known notices of what is imported or converted inside this block."""
     warnings.filterwarnings("ignore", message="The pynvml package is deprecated", category=FutureWarning)
+    # a logger may have been made before this block, with the unfiltered stream
+    for handler in getLogger("transformers").handlers:
+        handler.addFilter(_is_news)
     stdout, stderr = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Filter(stdout), _Filter(stderr)  # type: ignore[assignment]
     try:

@@ -75,6 +75,7 @@ def train(
         precision=precision,
         overrides=overrides,
     )
+    _require_precision(recipe)
     print(_short(stage_name, recipe), file=sys.stderr)
     return _run(stage_name, recipe, output)
 
@@ -148,6 +149,15 @@ def _check_data(stage_name: str, data: Path) -> None:
     maker = {"cpt": "preprocess (its DIR/cpt/blend.yaml)", "sft": "sft-data"}[stage_name]
     if not data.exists():
         raise UsageError(f"no training data at {data}; make it with: python launch.py {maker}")
+
+
+def _require_precision(recipe: Any) -> None:
+    """Refuse here what the ranks would refuse after half a minute."""
+    from recipes.precision import GpuCanCompute, precision, require
+
+    for callback in recipe.trainer.callbacks:
+        if callback.__fn_or_cls__ is GpuCanCompute:
+            require(precision(callback.precision_name))
 
 
 def _short(stage_name: str, recipe: Any) -> str:

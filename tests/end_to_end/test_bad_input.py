@@ -28,7 +28,8 @@ def nothing_left(output: Path) -> bool:
 
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:
-    refused(launch("parse", tmp_path / "nowhere", "--output", tmp_path / "out.jsonl"), 2, "no such file or folder", "nowhere")
+    done = launch("parse", tmp_path / "nowhere", "--output", tmp_path / "out.jsonl")
+    refused(done, 2, "no such file or folder", "nowhere")
     assert nothing_left(tmp_path / "out.jsonl")
 
 
