@@ -15,7 +15,7 @@ from recipes.metrics import read_metrics
 from tests.recipes.tiny import Tiny, start_python
 from tests.recipes.train_in_process import SPOILT
 
-RUN = "import runpy, sys; sys.argv[0] = 'x'; runpy.run_module('tests.recipes.train_in_process', run_name='__main__')"
+RUN = "import sys; from tests.recipes.train_in_process import main; main(*sys.argv[1:])"
 
 Runs = dict[str, subprocess.CompletedProcess[str]]
 
