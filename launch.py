@@ -54,6 +54,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved reci
 Start = Annotated[Path, typer.Option("--model", help="NeMo checkpoint, or a run's folder (its newest one is taken).")]
 
 ALL_LANGUAGES = "en,fr,de,es,pt"
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 @app.command(rich_help_panel=LOOK)
@@ -330,9 +331,11 @@ def main() -> int:
     except RecipeError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from what is finished", file=sys.stderr)
-        return 130
+    except SystemExit as ended:
+        # Typer ends the process itself, after Ctrl-C with 130
+        if ended.code == INTERRUPTED:
+            print("stopped; the same command goes on from what is finished", file=sys.stderr)
+        return ended.code if isinstance(ended.code, int) else 0
     except OSError as error:
         # a full disk, a missing permission: the system's own words, with the file they are about
         where = f" ({error.filename})" if error.filename else ""

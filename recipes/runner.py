@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -39,8 +40,10 @@ def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
     # clean_mode: NeMo-Run's own banners are about its experiment database, which nobody here asks for
     with (
         _shown(console),
+        _ctrl_c_cancels() as running,  # outside the experiment, which waits for its jobs when its block is left
         run.Experiment(name, base_dir=str(jobs), clean_mode=True, log_level="ERROR") as experiment,
     ):
+        running.append(experiment)
         experiment.add(recipe, executor=executor, name=name)
         experiment.run(sequential=True, detach=False, tail_logs=False)
     states = [str(job.state) for job in experiment.jobs]  # known when the experiment's block has been left
@@ -88,6 +91,30 @@ def _shown(console: Path) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+@contextlib.contextmanager
+def _ctrl_c_cancels() -> Iterator[list[run.Experiment]]:
+    """Yield a list; Ctrl-C stops the jobs of the experiments in it.
+
+    The ranks are not in the terminal's process group, and NeMo-Run alone would wait for their end.
+    """
+    running: list[run.Experiment] = []
+
+    def cancel(signal_number: int, frame: object) -> None:
+        for experiment in running:
+            for job in experiment.jobs:
+                experiment.cancel(job.id)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield running  # only the main thread may set handlers, and only it gets Ctrl-C
+        return
+    previous = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield running
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _reason(jobs: Path) -> str:

@@ -58,28 +58,34 @@ def test_every_layout_computes_the_same_losses(
         assert ours == pytest.approx(theirs, abs=2e-3, rel=1e-3)
 
 
-def kill_after(step: int, arguments: list[str], output: Path) -> None:
-    """Start a run and kill its launcher with SIGKILL once ``step`` is recorded; its ranks must follow by themselves."""
+def signal_after(step: int, arguments: list[str], output: Path, number: signal.Signals) -> tuple[int, str]:
+    """Start a run and signal its launcher once ``step`` is recorded; return its exit status and standard error.
+
+    Only the launcher gets the signal: its ranks must follow by themselves.
+    """
     with subprocess.Popen(
         [sys.executable, "launch.py", *arguments],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         deadline = time.monotonic() + 300
         while not any(record["step"] >= step for record in read_metrics(output)):
             assert process.poll() is None, "the run ended before it could be killed"
             assert time.monotonic() < deadline, "the run did not get that far in time"
             time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(process.pid, number)
+        _, printed = process.communicate(timeout=120)
+        return process.returncode, printed
 
 
 def test_a_run_killed_with_sigkill_goes_on_bit_for_bit(
     tensor_parallel: Path, train_command: Arguments, tmp_path: Path
 ) -> None:
     arguments = train_command("cpt", tmp_path / "run")
-    kill_after(8, arguments, tmp_path / "run")
+    signal_after(8, arguments, tmp_path / "run", signal.SIGKILL)
     assert step_of(finished_checkpoints(tmp_path / "run")[-1]) == 5
     done = launch(*arguments)
     assert done.status == 0, done.stderr[-4000:]
@@ -88,11 +94,13 @@ def test_a_run_killed_with_sigkill_goes_on_bit_for_bit(
 
 
 @pytest.mark.slow
-def test_instruction_tuning_goes_on_bit_for_bit_too(train_command: Arguments, tmp_path: Path) -> None:
+def test_instruction_tuning_stopped_by_ctrl_c_goes_on_bit_for_bit(train_command: Arguments, tmp_path: Path) -> None:
     reference = launch(*train_command("sft", tmp_path / "reference"))
     assert reference.status == 0, reference.stderr[-4000:]
     arguments = train_command("sft", tmp_path / "run")
-    kill_after(8, arguments, tmp_path / "run")
+    status, printed = signal_after(8, arguments, tmp_path / "run", signal.SIGINT)
+    assert status == 130
+    assert printed.rstrip().endswith("stopped; the same command goes on from what is finished")
     done = launch(*arguments)
     assert done.status == 0, done.stderr[-4000:]
     assert curve(tmp_path / "run") == curve(tmp_path / "reference")

@@ -11,7 +11,7 @@ import pytest
 
 from preprocessing.errors import RecipeError, UsageError
 from tests.recipes.tiny import ROPE_SCALING, ROPE_THETA, VOCABULARY, Tiny, edit_json, shared, use_nemo_on_the_cpu
-from tools.checkpoint import check_hf_checkpoint, export_checkpoint, import_checkpoint
+from tools.checkpoint import export_checkpoint, import_checkpoint
 
 TOLERANCE = 1e-4  # of a logit, in FP32
 
@@ -129,7 +129,7 @@ def test_the_comparison_of_logits_sees_every_number_of_the_rope_scaling(tiny: Ti
 
 
 def test_nemos_own_conversion_leaves_the_norms_at_one_and_ours_does_not(tiny: Tiny) -> None:
-    # the reason for our importer; when this fails, NeMo has mended it and tools/checkpoint.py can lose its translation
+    # the reason for our importer; when this fails, NeMo has mended it and tools/connectors.py can lose its translation
     from nemo.collections.llm.gpt.model.llama import HFLlamaImporter
     from transformers import AutoModelForCausalLM
 
@@ -279,7 +279,7 @@ def test_export_refuses_what_is_no_nemo_checkpoint(tiny: Tiny, tmp_path: Path) -
     ("damage", "sentence"),
     [
         ("no folder", "no checkpoint folder at"),
-        ("no config", r"no config\.json"),
+        ("no config", r"config\.json is missing"),
         ("broken config", "not valid JSON"),
         ("another model", "holds a 'qwen2' model"),
         ("no weights", "has no weights"),
@@ -300,4 +300,5 @@ def test_import_names_what_a_folder_lacks(hf: Path, damage: str, sentence: str) 
     else:
         (hf / "tokenizer.json").unlink()
     with pytest.raises(UsageError, match=sentence):
-        check_hf_checkpoint(hf)
+        import_checkpoint(hf, hf.parent / "never")
+    assert not (hf.parent / "never").exists()

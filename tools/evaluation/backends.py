@@ -13,8 +13,8 @@ from preprocessing.errors import RecipeError, UsageError, did_you_mean
 from preprocessing.instruct.prompts import system_prompt
 from preprocessing.languages import LANGUAGES
 from tools.evaluation.answers import read_answers
-from tools.evaluation.checkpoint import open_checkpoint
 from tools.evaluation.questions import Question
+from tools.hf_checkpoint import open_checkpoint
 
 CHAT_TEMPLATE = Path(__file__).resolve().parents[2] / "recipes" / "llama3_chat_template.jinja"
 DTYPES = ("auto", "float32", "bfloat16", "float16")

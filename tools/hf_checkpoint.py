@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import xxhash
 
@@ -34,7 +35,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
         UsageError: names what is missing, and the command that makes a checkpoint out of what is there.
     """
     if not path.is_dir():
-        raise UsageError(f"{path} is not a checkpoint folder: there is no such folder")
+        raise UsageError(f"no checkpoint folder at {path}; give the folder of a Hugging Face checkpoint")
     if not (path / CONFIG).is_file():
         raise UsageError(f"{path} is not a Hugging Face checkpoint: {CONFIG} is missing{_hint(path)}")
     weights = _weight_files(path)
@@ -48,6 +49,51 @@ def open_checkpoint(path: Path) -> Checkpoint:
         status = file.stat()
         digest.update(f"{file.name} {status.st_size} {status.st_mtime_ns}".encode())
     return Checkpoint(path, digest.hexdigest())
+
+
+def llama_config(path: Path) -> dict[str, Any]:
+    """Return the ``config.json`` of a Llama checkpoint that :func:`open_checkpoint` accepts.
+
+    Raises:
+        UsageError: it is no valid JSON, or another kind of model.
+    """
+    file = path / CONFIG
+    try:
+        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{file} is not valid JSON ({error}); download the checkpoint again") from error
+    if config.get("model_type") != "llama":
+        raise UsageError(f"{path} holds a '{config.get('model_type')}' model; only Llama checkpoints can be imported")
+    return config
+
+
+def check_tensors(path: Path) -> None:
+    """Refuse weight files that lack a tensor of the model: transformers fills it with random numbers and a warning.
+
+    Only the files' headers are read.
+
+    Raises:
+        UsageError: names the tensors that are missing, or the file that is damaged.
+    """
+    import torch
+    from safetensors import SafetensorError, safe_open
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    stored: set[str] = set()
+    for file in _weight_files(path):
+        try:
+            with safe_open(file, framework="pt") as tensors:
+                stored.update(tensors.keys())
+        except SafetensorError as error:
+            raise UsageError(f"{file} is damaged ({error}); download it again") from error
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(path))
+    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
+    missing = sorted(set(model.state_dict()) - stored - tied)
+    if missing:
+        raise UsageError(
+            f"{path} lacks {len(missing)} tensors of the model: {', '.join(missing[:5])}; download the whole checkpoint"
+        )
 
 
 def _weight_files(path: Path) -> list[Path]:
