@@ -69,7 +69,9 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command(rich_help_panel=LOOK)
 def quickstart(
-    output: Annotated[Path, typer.Option(help="Everything it makes.")] = Path("runs/quickstart"),
+    output: Annotated[
+        Path | None, typer.Option(help="Everything it makes.", show_default="runs/quickstart, with --formex -NAME")
+    ] = None,
     formex: Annotated[Path | None, typer.Option(help="Real FORMEX instead of the invented sample.")] = None,
     celex: Annotated[
         str | None, typer.Option(help="The act that the test set asks about.", show_default="chosen")
@@ -79,6 +81,8 @@ def quickstart(
     """Do the whole job, small, on this machine's CPU, through the real libraries (under 6 minutes on 2 cores)."""
     from tools.quickstart import quickstart as run
 
+    # a folder for each input, so that one does not get in the way of the other
+    output = output or Path("runs") / ("quickstart" if formex is None else f"quickstart-{formex.resolve().stem}")
     _print(run(output, formex=formex, celex=celex), as_json)
 
 

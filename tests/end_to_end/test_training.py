@@ -54,8 +54,12 @@ def test_every_layout_computes_the_same_losses(
     done = launch(*train_command("cpt", tmp_path / "run", *layout))
     assert done.status == 0, done.stderr[-4000:]
     for ours, theirs in zip(curve(tmp_path / "run"), curve(tensor_parallel), strict=True):
+        step, *values = ours
+        assert step == theirs[0]
         # float32 sums in another order: equal to about six digits
-        assert ours == pytest.approx(theirs, abs=2e-3, rel=1e-3)
+        assert [value for value in values if value is not None] == pytest.approx(
+            [value for value in theirs[1:] if value is not None], rel=1e-3
+        )
 
 
 def signal_after(step: int, arguments: list[str], output: Path, number: signal.Signals) -> tuple[int, str]:
@@ -112,5 +116,5 @@ def test_a_failed_run_is_reported_with_its_reason_and_exit_status(train_command:
     done = launch(*train_command("cpt", tmp_path / "run", *layout))
     assert done.status == 1
     assert "the cpt run failed" in done.stderr
-    assert "divisible" in done.stderr
+    assert "must be a multiple of" in done.stderr
     assert "Traceback" not in done.stderr
