@@ -6,6 +6,7 @@ Each pattern stands for one line that says nothing about the user's work. Whatev
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 import warnings
@@ -19,6 +20,9 @@ NOTICES = (
     r"No exporters were provided. This means that no telemetry",
     r"transformer_engine not installed. Using default recipe",  # nvidia-modelopt; `doctor` says what is missing
     r"The (deploy|evaluate) module could not be imported",  # NeMo's own serving, not installed and not used
+    r"Failed to create unified memory mempool",  # that helper, see name_a_chip
+    r"No CUDA runtime is found, using CUDA_HOME",
+    r"^Converted Llama model to Nemo, model saved to",  # under the name that the folder has before it is whole
     r"^(GPU|TPU|HPU) available: False",
     r"^-{80,}$",  # the frame around the next two
     r"^distributed_backend=gloo",
@@ -76,6 +80,19 @@ def quiet() -> Iterator[None]:
         sys.stdout, sys.stderr = stdout, stderr
 
 
+def name_a_chip() -> None:
+    """Make Megatron importable with a CUDA build of torch where no GPU is there.
+
+    Megatron-Core 0.15.3 compiles a small helper when it is imported, and torch then looks for the chips to compile for:
+    with none in the machine it fails with an IndexError. Any chip will do, the helper is never used. Processes that
+    are started from this one inherit the setting.
+    """
+    import torch
+
+    if torch.version.cuda and not torch.cuda.is_available():
+        os.environ.setdefault("TORCH_CUDA_ARCH_LIST", "9.0")
+
+
 def import_nemo(log_level: str = "ERROR") -> None:
     """Import ``nemo.collections.llm`` quietly; NeMo's own log is then shown from ``log_level`` on.
 
@@ -85,6 +102,7 @@ def import_nemo(log_level: str = "ERROR") -> None:
         return
     print("loading NeMo (about 15 s) ...", file=sys.stderr, flush=True)
     with quiet():
+        name_a_chip()
         import nemo.collections.llm  # noqa: F401
     from nemo.utils import logging
 
