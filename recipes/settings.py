@@ -53,6 +53,11 @@ class Stage:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
         if len(self.adam_betas) != 2 or not all(0 <= beta < 1 for beta in self.adam_betas):
             raise UsageError(f"adam_betas must be two numbers in [0, 1), not {self.adam_betas}")
+        if self.global_batch_size % self.micro_batch_size:
+            raise UsageError(
+                f"global_batch_size {self.global_batch_size} must be a multiple of micro_batch_size "
+                f"{self.micro_batch_size}"
+            )
         if not 0 <= self.warmup_fraction < 1:
             raise UsageError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
 

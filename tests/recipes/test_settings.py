@@ -100,6 +100,7 @@ def test_a_number_written_as_yaml_reads_text_is_refused(tmp_path: Path) -> None:
         ({"adam_betas": [0.9]}, r"adam_betas must be two numbers in \[0, 1\), not \[0\.9\]"),
         ({"adam_betas": [0.9, 1.0]}, "adam_betas must be two numbers"),
         ({"warmup_fraction": 1.0}, r"warmup_fraction must be in \[0, 1\)"),
+        ({"micro_batch_size": 3}, "global_batch_size 128 must be a multiple of micro_batch_size 3"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
