@@ -34,6 +34,8 @@ def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
     console = folder / CONSOLE_LOG
     console.write_text("", encoding="utf-8")
     jobs = folder / "logs" / "nemo_run"
+    # torchrun is started by name, and an interpreter that was called by its path has not put its folder on PATH
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     executor = run.LocalExecutor(
         ntasks_per_node=int(recipe.trainer.devices), launcher="torchrun", env_vars=_environment(recipe)
     )
@@ -70,8 +72,6 @@ def _environment(recipe: run.Partial) -> dict[str, str]:
 @contextlib.contextmanager
 def _shown(console: Path) -> Iterator[None]:
     """Copy what rank 0 writes to ``console`` to standard error while the block runs."""
-    # torchrun is started by name, and an interpreter that was called by its path has not put its folder on PATH
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     done = threading.Event()
 
     def follow() -> None:

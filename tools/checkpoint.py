@@ -6,7 +6,6 @@ The conversion is NeMo's own importer and exporter, completed in ``tools/connect
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -131,4 +130,3 @@ def _write_generation_config(exporter: Any, output: Path) -> None:
     generation_config = getattr(io.load_context(str(exporter), subpath="model.config"), "generation_config", None)
     if generation_config is not None:
         generation_config.save_pretrained(output)
-    shutil.rmtree(output / ".cache", ignore_errors=True)

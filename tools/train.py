@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,6 @@ class RunSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """For --json."""
-        from dataclasses import asdict
-
         return asdict(self)
 
 
@@ -189,8 +187,9 @@ def _run(stage_name: str, recipe: Any, output: Path) -> RunSummary:
             print(f"going on from {finished[-1].name} in {output}", file=sys.stderr)
         run_recipe(recipe, stage_name, output)
     checkpoint = newest_checkpoint(output)
-    steps = [record for record in read_metrics(output) if "loss" in record]
-    validations = [record["validation_loss"] for record in read_metrics(output) if "validation_loss" in record]
+    records = read_metrics(output)
+    steps = [record for record in records if "loss" in record]
+    validations = [record["validation_loss"] for record in records if "validation_loss" in record]
     if step_of(checkpoint) < recipe.trainer.max_steps:
         raise RecipeError(f"the run ended early: {checkpoint} of {recipe.trainer.max_steps} steps")
     return RunSummary(
