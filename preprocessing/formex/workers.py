@@ -7,18 +7,16 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 
 from preprocessing.document import LegalDocument
-from preprocessing.errors import RecipeError
 from preprocessing.formex.assemble import assemble
 from preprocessing.formex.inputs import Rejected, Unit, units_of_zip
 from preprocessing.formex.parsed import ParsedFile
 from preprocessing.formex.reader import read_file
 from preprocessing.formex.stores import MAX_NESTED_ARCHIVE_BYTES, DiskStore, Store, ZipStore
 from preprocessing.formex.xml import UnreadableError
-from preprocessing.pool import worker_pool
+from preprocessing.pool import WorkerDiedError, worker_pool
 
 # Documents travel to and from the workers in batches of about this size: small enough to share the work evenly.
 _BATCH_BYTES = 2_000_000
@@ -55,23 +53,19 @@ def read_batches(batches: Iterator[list[Unit | Rejected]], workers: int, as_json
             yield _read_batch(batch, as_json)
         return
     waiting: deque[tuple[list[Unit | Rejected], Future[Results]]] = deque()
-    with worker_pool(workers) as pool:
-        for batch in batches:
-            waiting.append((batch, pool.submit(_read_batch, batch, as_json)))
-            if len(waiting) >= workers * _BATCHES_IN_FLIGHT:
-                yield _result(*waiting.popleft())
-        while waiting:
-            yield _result(*waiting.popleft())
-
-
-def _result(batch: list[Unit | Rejected], future: Future[Results]) -> Results:
     try:
-        return future.result()
-    except BrokenProcessPool as error:
-        near = next((unit.files[0] for unit in batch if isinstance(unit, Unit)), "the last input")
-        raise RecipeError(
-            f"a worker process was killed while reading near {near}, probably for want of memory; use fewer --workers"
-        ) from error
+        with worker_pool(workers) as pool:
+            for batch in batches:
+                waiting.append((batch, pool.submit(_read_batch, batch, as_json)))
+                if len(waiting) >= workers * _BATCHES_IN_FLIGHT:
+                    yield waiting[0][1].result()
+                    waiting.popleft()
+            while waiting:
+                yield waiting[0][1].result()
+                waiting.popleft()
+    except WorkerDiedError as error:
+        near = next((unit.files[0] for batch, _ in waiting for unit in batch if isinstance(unit, Unit)), "the end")
+        raise WorkerDiedError(f"{error} (it was reading near {near})") from error
 
 
 def _read_batch(batch: list[Unit | Rejected], as_json: bool) -> Results:

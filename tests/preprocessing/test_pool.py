@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from preprocessing.errors import RecipeError
 from preprocessing.pool import worker_pool
 from tests.preprocessing.formex.invented import act, article, write
+from tests.preprocessing.pool_workers import kill_first_worker, pool_workers
 
 ROOT = Path(__file__).resolve().parents[2]
 # Kills itself with SIGKILL in the middle of a parse, while its workers wait for more.
@@ -42,6 +45,18 @@ def test_no_worker_outlives_a_parse_that_is_killed(tmp_path: Path) -> None:
 def test_a_worker_that_dies_is_one_clear_error() -> None:
     with pytest.raises(RecipeError, match="worker process was killed"), worker_pool(1) as pool:
         pool.submit(os._exit, 1).result()
+
+
+def test_a_worker_that_dies_while_another_is_started_hangs_nothing() -> None:
+    # where the executor forgets a worker in this race, it did so within a few dozen rounds
+    for _ in range(40):
+        killer = threading.Thread(target=kill_first_worker)
+        killer.start()
+        with pytest.raises(RecipeError, match="worker process was killed"), worker_pool(2) as pool:
+            for future in [pool.submit(time.sleep, 60) for _ in range(3)]:
+                future.result()
+        killer.join()
+        assert not pool_workers()
 
 
 def test_each_worker_runs_the_initializer_first() -> None:

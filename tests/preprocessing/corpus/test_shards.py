@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import multiprocessing
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from preprocessing.corpus.indexed import read_lengths
 from preprocessing.corpus.shards import ShardTask, merge_tokens, run_shards, split_batch
 from preprocessing.corpus.tokenizer import load_tokenizer
 from preprocessing.errors import RecipeError
+from tests.preprocessing.pool_workers import kill_first_worker, pool_workers
 
 
 @pytest.fixture
@@ -60,14 +59,9 @@ def test_counts_are_those_of_the_files(tasks: list[ShardTask], tokenizer_folder:
 def test_a_worker_that_is_killed_is_one_clear_error(tasks: list[ShardTask], tokenizer_folder: Path, monkeypatch):
     monkeypatch.setattr(shards, "BYTES_PER_WORKER", 1)
 
-    def kill_the_first() -> None:
-        while not multiprocessing.active_children():
-            time.sleep(0.002)
-        multiprocessing.active_children()[0].kill()
-
-    killer = threading.Thread(target=kill_the_first)
+    killer = threading.Thread(target=kill_first_worker)
     killer.start()
     with pytest.raises(RecipeError, match="worker process was killed"):
         list(run_shards(tasks, SplitPlan(), load_tokenizer(tokenizer_folder), workers=2))
     killer.join()
-    assert not multiprocessing.active_children()
+    assert not pool_workers()
