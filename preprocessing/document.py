@@ -71,9 +71,11 @@ class LegalDocument:
     """One legal document in one language.
 
     ``celex`` is the document's own number (a consolidated text ``0...-yyyymmdd``, a corrigendum ``...R(01)``),
-    ``base_celex`` the act it belongs to, which is what citations name. ``date`` and ``consolidation_date`` are ISO
-    dates. ``text`` is the whole document, paragraphs separated by newlines. ``source`` is the path as given, with
-    ``zip!/member`` inside archives. ``id`` is stable: CELEX and language, else a content hash.
+    ``base_celex`` the act it belongs to, which is what citations name. Dates are ISO; ``publication_date`` is the day
+    of the Official Journal. ``eli`` is the European Legislation Identifier where one is given, never made up.
+    ``legal_basis`` is what the act has regard to. ``text`` is the whole document, paragraphs separated by newlines.
+    ``source`` is the path as given, with ``zip!/member`` inside archives. ``id`` is stable: CELEX and language, else a
+    content hash.
     """
 
     id: str
@@ -87,16 +89,19 @@ class LegalDocument:
     date: str | None = None
     consolidated: bool = False
     consolidation_date: str | None = None
+    publication_date: str | None = None
+    eli: str | None = None
     recitals: list[Recital] = field(default_factory=list)
     articles: list[Article] = field(default_factory=list)
     annexes: list[Annex] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
+    legal_basis: list[Reference] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and dicts, ready for JSON or Arrow; lists of text are the document's own, not copies."""
         value = dict(vars(self))
-        for name in ("recitals", "articles", "annexes", "references"):
+        for name in ("recitals", "articles", "annexes", "references", "legal_basis"):
             value[name] = [dict(vars(record)) for record in value[name]]
         return value
 
@@ -108,6 +113,7 @@ class LegalDocument:
         value["articles"] = [Article(**item) for item in value.get("articles") or []]
         value["annexes"] = [Annex(**item) for item in value.get("annexes") or []]
         value["references"] = [Reference(**item) for item in value.get("references") or []]
+        value["legal_basis"] = [Reference(**item) for item in value.get("legal_basis") or []]
         value["warnings"] = list(value.get("warnings") or [])
         return cls(**value)
 
@@ -137,10 +143,13 @@ def arrow_schema() -> pyarrow.Schema:
             ("date", text),
             ("consolidated", pa.bool_()),
             ("consolidation_date", text),
+            ("publication_date", text),
+            ("eli", text),
             ("recitals", records("number", "text")),
             ("articles", pa.list_(article)),
             ("annexes", records("heading", "text")),
             ("references", records("celex", "article", "surface")),
+            ("legal_basis", records("celex", "article", "surface")),
             ("warnings", pa.list_(text)),
         ]
     )

@@ -10,6 +10,7 @@ from itertools import pairwise
 from preprocessing.document import Annex, Article, LegalDocument, Recital
 from preprocessing.formex.language import language_of_text
 from preprocessing.formex.metadata import Description, identify
+from preprocessing.formex.notices import Notice
 from preprocessing.formex.numbering import article_number
 from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
 from preprocessing.formex.references import distinct, find_mentions
@@ -21,11 +22,16 @@ _RECITAL_NUMBER = re.compile(r"\((\d+\s?[a-z]{0,3})\)\s*|(\d+[a-z]?)[.)]\s+")
 _MAX_INTRODUCTION = 60
 
 
-def assemble(files: Sequence[ParsedFile], description: Description | None, source: str) -> LegalDocument:
-    """Make one document of the act's file (first) and its annex files, in order."""
+def assemble(
+    files: Sequence[ParsedFile], description: Description | None, source: str, notice: Notice | None = None
+) -> LegalDocument:
+    """Make one document of the act's file (first) and its annex files, in order.
+
+    ``description`` is what its ``.doc.xml`` says, ``notice`` what the metadata archive of a bulk dump says.
+    """
     act = files[0]
-    identity = identify(act, description, source)
-    warnings = [warning for file in files for warning in file.warnings]
+    identity = identify(act, description, source, notice)
+    warnings = [warning for file in files for warning in file.warnings] + identity.warnings
     text = "\n".join(with_calls("\n".join(file.lines)) for file in files)
     spoken = language_of_text(text)
     if spoken and spoken != identity.language and identity.language in ("", *LANGUAGES):
@@ -52,10 +58,13 @@ def assemble(files: Sequence[ParsedFile], description: Description | None, sourc
         date=identity.date,
         consolidated=act.root == "CONS.ACT",
         consolidation_date=identity.consolidation_date,
+        publication_date=identity.publication_date,
+        eli=identity.eli,
         recitals=[recital for span in act.recitals if (recital := _recital(act, span))],
         articles=[_article(act, article) for article in act.articles],
         annexes=[_annex(file, span) for file in files for span in file.annexes],
         references=distinct(references, identity.base_celex),
+        legal_basis=notice.legal_basis if notice else [],
         warnings=warnings,
     )
 

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 from preprocessing.celex import TYPE_LETTERS, base_celex, consolidated_celex, derive_celex, expand_short_form, full_year
 from preprocessing.formex.language import language_of_path
+from preprocessing.formex.notices import Notice
 from preprocessing.formex.parsed import ParsedFile
 from preprocessing.formex.references import find_mentions
 from preprocessing.formex.xml import UnreadableError, read_tree
@@ -81,6 +82,8 @@ class Identity:
     base_celex: str | None = None
     date: str | None = None
     consolidation_date: str | None = None
+    publication_date: str | None = None
+    eli: str | None = None
     title: str = ""
     warnings: list[str] = field(default_factory=list)
 
@@ -112,8 +115,32 @@ def read_description(data: bytes) -> Description:
     )
 
 
-def identify(file: ParsedFile, description: Description | None, source: str) -> Identity:
-    """Put together who a document is from its main file, its description (if any) and its path."""
+def identify(file: ParsedFile, description: Description | None, source: str, notice: Notice | None = None) -> Identity:
+    """Put together who a document is from its main file, its description and its notice (if any) and its path."""
+    identity = _identify_by_files(file, description, source)
+    if notice is not None:
+        _add_notice(identity, notice, consolidated=file.root == "CONS.ACT")
+    return identity
+
+
+def _add_notice(identity: Identity, notice: Notice, consolidated: bool) -> None:
+    """Complete what the files say by the notice, which alone knows numbers that no file has (``R(02)``)."""
+    if identity.document_type == "other" and notice.document_type:
+        identity.document_type = notice.document_type
+    identity.date = identity.date or notice.date
+    identity.publication_date = identity.publication_date or notice.publication_date
+    identity.eli = identity.eli or notice.eli
+    if notice.celex is None or (consolidated and not notice.celex.startswith("0")):
+        return  # the notice of the act that the consolidated text is of
+    base = base_celex(notice.celex)
+    if identity.base_celex and identity.base_celex != base:
+        identity.warnings.append(
+            f"CELEX number: {identity.base_celex} by its files, {base} by its notice, which is kept"
+        )
+    identity.celex, identity.base_celex = notice.celex, base
+
+
+def _identify_by_files(file: ParsedFile, description: Description | None, source: str) -> Identity:
     own = file.metadata.get("BIB.INSTANCE")
     family = file.metadata.get("FAM.COMP")
     consolidation = file.metadata.get("INFO.CONSLEG")

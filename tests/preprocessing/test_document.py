@@ -23,10 +23,13 @@ def document() -> LegalDocument:
         date="2099-01-01",
         consolidated=True,
         consolidation_date="2099-04-01",
+        publication_date="2099-01-05",
+        eli="http://data.europa.eu/eli/reg/2099/1/2099-04-01",
         recitals=[Recital("1", "Flight is loud.")],
         articles=[Article("5a", "Records", ["CHAPTER I", "Duties"], "Keep a record.", ["Keep a record."])],
         annexes=[Annex("ANNEX", "Form of the record")],
         references=[Reference("32099R0002", "3", "Article 3 of Regulation (EU) 2099/2"), Reference(None, None, "it")],
+        legal_basis=[Reference(None, "192", "Article 192(1) of the Treaty on Flying")],
         warnings=["missing annex: b.xml"],
     )
 
