@@ -58,6 +58,14 @@ class Annex:
 
 
 @dataclass
+class Point:
+    """One numbered paragraph of a judgment, an order or an opinion; ``text`` is without the number."""
+
+    number: str
+    text: str
+
+
+@dataclass
 class Reference:
     """A mention of another act; ``celex`` and ``article`` are None where they could not be resolved."""
 
@@ -73,9 +81,10 @@ class LegalDocument:
     ``celex`` is the document's own number (a consolidated text ``0...-yyyymmdd``, a corrigendum ``...R(01)``),
     ``base_celex`` the act it belongs to, which is what citations name. Dates are ISO; ``publication_date`` is the day
     of the Official Journal. ``eli`` is the European Legislation Identifier where one is given, never made up.
-    ``legal_basis`` is what the act has regard to. ``text`` is the whole document, paragraphs separated by newlines.
-    ``source`` is the path as given, with ``zip!/member`` inside archives. ``id`` is stable: CELEX and language, else a
-    content hash.
+    ``legal_basis`` is what the act has regard to. ``parties`` (one text a side), ``points`` (the numbered grounds) and
+    ``operative_part`` (what is ruled, item by item) are those of case law, in order. ``text`` is the whole document,
+    paragraphs separated by newlines. ``source`` is the path as given, with ``zip!/member`` inside archives. ``id`` is
+    stable: CELEX and language, else a content hash.
     """
 
     id: str
@@ -96,12 +105,15 @@ class LegalDocument:
     annexes: list[Annex] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     legal_basis: list[Reference] = field(default_factory=list)
+    parties: list[str] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    operative_part: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and dicts, ready for JSON or Arrow; lists of text are the document's own, not copies."""
         value = dict(vars(self))
-        for name in ("recitals", "articles", "annexes", "references", "legal_basis"):
+        for name in ("recitals", "articles", "annexes", "references", "legal_basis", "points"):
             value[name] = [dict(vars(record)) for record in value[name]]
         return value
 
@@ -114,6 +126,9 @@ class LegalDocument:
         value["annexes"] = [Annex(**item) for item in value.get("annexes") or []]
         value["references"] = [Reference(**item) for item in value.get("references") or []]
         value["legal_basis"] = [Reference(**item) for item in value.get("legal_basis") or []]
+        value["points"] = [Point(**item) for item in value.get("points") or []]
+        for name in ("parties", "operative_part"):
+            value[name] = list(value.get(name) or [])
         value["warnings"] = list(value.get("warnings") or [])
         return cls(**value)
 
@@ -150,6 +165,9 @@ def arrow_schema() -> pyarrow.Schema:
             ("annexes", records("heading", "text")),
             ("references", records("celex", "article", "surface")),
             ("legal_basis", records("celex", "article", "surface")),
+            ("parties", pa.list_(text)),
+            ("points", records("number", "text")),
+            ("operative_part", pa.list_(text)),
             ("warnings", pa.list_(text)),
         ]
     )

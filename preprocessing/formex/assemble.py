@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from preprocessing.document import Annex, Article, LegalDocument, Recital
+from preprocessing.formex import caselaw
 from preprocessing.formex.language import language_of_text
 from preprocessing.formex.metadata import Description, identify
 from preprocessing.formex.notices import Notice
@@ -65,6 +66,9 @@ def assemble(
         annexes=[_annex(file, span) for file in files for span in file.annexes],
         references=distinct(references, identity.base_celex),
         legal_basis=notice.legal_basis if notice else [],
+        parties=caselaw.parties(act),
+        points=caselaw.points(act),
+        operative_part=caselaw.operative_part(act),
         warnings=warnings,
     )
 

@@ -83,7 +83,7 @@ class ArticleLines:
 
 @dataclass
 class Span:
-    """A titled stretch of lines: an annex (``kind`` "annex"), a division, another section, or the whole file."""
+    """A stretch of lines that may have a title: an annex, a division, a part of a case ... or the whole file."""
 
     kind: str
     start: int
@@ -103,6 +103,7 @@ class ParsedFile:
     recitals: list[Span]
     articles: list[ArticleLines]
     annexes: list[Span]
+    passages: list[Span]  # the parts of a case
     references: list[Reference]
     metadata: dict[str, Element]
     last_note: int

@@ -74,6 +74,7 @@ class FileReader:
         self.recitals: list[Span] = []
         self.articles: list[ArticleLines] = []
         self.annexes: list[Span] = []
+        self.passages: list[Span] = []
         self.references: list[Reference] = []
         self.open_references: list[tuple[int, dict[str, str]]] = []
         self.metadata: dict[str, Element] = {}
@@ -109,6 +110,7 @@ class FileReader:
             recitals=self.recitals,
             articles=self.articles,
             annexes=self.annexes,
+            passages=self.passages,
             references=self.references,
             metadata=self.metadata,
             last_note=self.next_note - 1,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.formex import content, structure
+from preprocessing.formex import caselaw, content, structure
 from preprocessing.formex.parsed import METADATA
 from preprocessing.formex.text import BIG_OPERATORS, INLINE, JOIN, LABELS, OPERATORS
 
@@ -30,6 +30,7 @@ START: dict[str, Any] = {
     **dict.fromkeys(INLINE, ""),
     **{tag: _metadata(tag) for tag in METADATA},
     **{tag: content.operator(tag) for tag in OPERATORS},
+    **{tag: caselaw.open_passage(kind) for tag, kind in caselaw.PASSAGES.items()},
     "TITLE": structure.open_title,
     "DATE": structure.date,
     "DIVISION": structure.open_span("division"),
@@ -81,6 +82,7 @@ END: dict[str, Any] = {
     **dict.fromkeys(INLINE, ""),
     **dict.fromkeys(LABELS, JOIN),
     **dict.fromkeys(OPERATORS, ""),
+    **dict.fromkeys(caselaw.PASSAGES, caselaw.close_passage),
     "TITLE": structure.close_title,
     "DIVISION": structure.close_span,
     "GR.SEQ": structure.close_span,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from preprocessing.formex.caselaw import CASE_LAW
 from preprocessing.formex.parsed import ArticleLines, Span
 from preprocessing.formex.text import BREAK, PARAGRAPH
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 Attributes = dict[str, str]
 
-# Roots whose CONSID elements are not recitals: "after considering the observations submitted ..."
-_CASE_LAW = frozenset({"JUDGMENT", "ORDER", "OPINION", "CONCLUSION", "RULING", "CASE", "DECISION.ECR"})
 _PARAGRAPH = f"{BREAK}{PARAGRAPH}{BREAK}"
 
 
@@ -52,8 +51,11 @@ def close_title(reader: FileReader) -> None:
     if reader.guard:
         return
     start = reader.titles.pop()
-    title = reader.lines[start : reader.flush()]
+    end = reader.flush()
+    title = reader.lines[start:end]
     span = reader.spans[-1]
+    if reader.root in CASE_LAW:
+        reader.passages.append(Span("heading", start, end))
     if span.kind == "root":
         reader.title = reader.title or title
         reader.flush_notes()
@@ -78,7 +80,7 @@ def close_recital(reader: FileReader) -> None:
         return
     span = reader.spans.pop()
     span.end = reader.flush()
-    if span.end > span.start and reader.root not in _CASE_LAW:
+    if span.end > span.start and reader.root not in CASE_LAW:
         reader.recitals.append(span)
     reader.flush_notes()
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from preprocessing.document import Annex, Article, LegalDocument, Recital, Reference, arrow_schema
+from preprocessing.document import Annex, Article, LegalDocument, Point, Recital, Reference, arrow_schema
 
 
 @pytest.fixture
@@ -30,6 +30,9 @@ def document() -> LegalDocument:
         annexes=[Annex("ANNEX", "Form of the record")],
         references=[Reference("32099R0002", "3", "Article 3 of Regulation (EU) 2099/2"), Reference(None, None, "it")],
         legal_basis=[Reference(None, "192", "Article 192(1) of the Treaty on Flying")],
+        parties=["A. Flyer, applicant"],
+        points=[Point("12", "Records are kept.")],
+        operative_part=["1. Keep the record."],
         warnings=["missing annex: b.xml"],
     )
 
