@@ -16,7 +16,6 @@ from preprocessing.formex.numbering import article_number
 from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
 from preprocessing.formex.references import distinct, find_mentions
 from preprocessing.formex.text import with_calls, without_calls
-from preprocessing.languages import LANGUAGES
 
 _RECITAL_NUMBER = re.compile(r"\((\d+\s?[a-z]{0,3})\)\s*|(\d+[a-z]?)[.)]\s+")
 # An unnumbered CONSID that only introduces the recitals, "Whereas:", ends in a colon and is short.
@@ -34,8 +33,8 @@ def assemble(
     identity = identify(act, description, source, notice)
     warnings = [warning for file in files for warning in file.warnings] + identity.warnings
     text = "\n".join(with_calls("\n".join(file.lines)) for file in files)
-    spoken = language_of_text(text)
-    if spoken and spoken != identity.language and identity.language in ("", *LANGUAGES):
+    spoken = language_of_text(text, identity.language)
+    if spoken and spoken != identity.language:
         if identity.language:
             warnings.append(f"language: marked {identity.language}, but the text is {spoken}")
         identity.language = spoken

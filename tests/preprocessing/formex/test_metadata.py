@@ -6,12 +6,11 @@ import pytest
 
 from preprocessing.document import LegalDocument
 from preprocessing.formex.assemble import assemble
-from preprocessing.formex.language import language_of_path, language_of_text
 from preprocessing.formex.metadata import read_description
 from preprocessing.formex.reader import read_file
 from preprocessing.formex.references import celex_of_uri, find_mentions
 from preprocessing.formex.xml import UnreadableError
-from tests.preprocessing.formex.invented import DECLARATION, TITLE, act, article, description
+from tests.preprocessing.formex.invented import DECLARATION, TITLE, act, description
 
 
 def read(data: bytes, described: bytes | None = None, source: str = "x.xml") -> LegalDocument:
@@ -80,32 +79,6 @@ def test_a_judgment_carries_its_number_and_takes_its_date_from_its_title() -> No
 def test_a_corrigendum_names_the_act_that_it_corrects() -> None:
     document = read(act(title="<TITLE><TI><P>Corrigendum to Directive 99/12/EC</P></TI></TITLE>", root="CORR"))
     assert (document.document_type, document.celex, document.base_celex) == ("corrigendum", None, "31999L0012")
-
-
-def test_a_wrong_language_mark_is_found_by_the_text() -> None:
-    text = "La Commission est assistée par un comité et les États membres sont informés des mesures du règlement. " * 6
-    document = read(act(article("1", text)))
-    assert document.language == "fr"
-    assert any(warning.startswith("language:") for warning in document.warnings)
-
-
-@pytest.mark.parametrize(
-    ("path", "language"),
-    [
-        ("L_2016119EN.01000101.xml", "en"),
-        ("a/CL2013R0575FR0210010.0001.xml", "fr"),
-        ("LEG_DE_FMX_2026.zip!/0b1c/fmx4/DOC_2.xml", "de"),
-        ("work/pt/DOC_2.xml", "pt"),
-        ("work/act.xml", None),
-    ],
-)
-def test_languages_are_read_from_names(path: str, language: str | None) -> None:
-    assert language_of_path(path) == language
-
-
-def test_short_or_foreign_text_has_no_clear_language() -> None:
-    assert language_of_text("the law") is None
-    assert language_of_text("Tämä asetus on kaikilta osiltaan velvoittava ja sitä sovelletaan. " * 20) is None
 
 
 @pytest.mark.parametrize("data", [act(), b"<DOC><FMX/></DOC>", b"<DOC>"])
