@@ -1,27 +1,37 @@
 """Read one FORMEX file: its text as clean lines, and where titles, recitals, articles and annexes lie in them.
 
-Everything is done in one pass over the parser's events. They add pieces to ``text``; an element that rewrites its own
-text (a footnote, a table row, a number) takes the pieces since its start off again; at every boundary that matters
-the pieces are flushed into ``lines``, so that structure is line numbers.
+Everything is done in one pass over runs of tags and the texts between them. They add pieces to ``text``; an element
+that rewrites its own text (a footnote, a table row, a number) takes the pieces since its start off again; at every
+boundary that matters the pieces are flushed into ``lines``, so that structure is line numbers.
 What single elements do is in :mod:`preprocessing.formex.rules`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
-from xml.etree.ElementTree import Element, TreeBuilder
+from xml.etree.ElementTree import Element
 
 from preprocessing.document import Reference
 from preprocessing.formex import rules
-from preprocessing.formex.parsed import DESCRIPTION_ROOTS, OTHER_ACTS, TEXT_ROOTS, ArticleLines, ParsedFile, Span
-from preprocessing.formex.text import BREAK, PARAGRAPH, to_lines, without_calls
-from preprocessing.formex.xml import UnreadableError, as_utf8, new_parser, run_parser
+from preprocessing.formex.deletions import CLOSED, REPEALED, mark_deletions
+from preprocessing.formex.embedded import find_metadata, take_metadata
+from preprocessing.formex.parsed import DESCRIPTION_ROOTS, TEXT_ROOTS, ArticleLines, ParsedFile, Span
+from preprocessing.formex.text import BREAK, PARAGRAPH, flat, to_lines, without_calls
+from preprocessing.formex.xml import UnreadableError, attributes_of, canonical, cut, read_text
 
-_CLOSING_MARK = re.compile(rb'<\?CLG\.MDFC\s[^?]*?\bID="([^"]*)"')
-_OPENING_ID = re.compile(r'\bIDREF="([^"]*)"')
-_CLOSING_ID = re.compile(r'(?:^|\s)ID="([^"]*)"')
+# What a run of tags does: a string to put into the text, or steps of a rule and its attributes (None at an end tag;
+# where the rule is None, the "attributes" are a string to put).
+Step = tuple[Callable[..., None] | None, Any]
+Program = str | tuple[Step, ...]
+# Runs of tags and what they do: most of the runs of a file are known from others. Emptied when it gets large.
+_programs: dict[str, Program] = {}
+_MAX_PROGRAMS = 100_000
+#: Characters of a run of tags, attributes included, beyond which a file is refused (genuine ones stay below 20,000).
+MAX_TAG_CHARS = 1_000_000
+_BREAKS = re.compile(f"{BREAK}{{2,}}")
+_ROOT = re.compile(r"<([^\s/>]+)")
 
 
 def read_file(data: bytes, first_note: int = 1) -> ParsedFile:
@@ -30,19 +40,22 @@ def read_file(data: bytes, first_note: int = 1) -> ParsedFile:
     Raises:
         UnreadableError: it is not well-formed, or no FORMEX file that carries text.
     """
-    return FileReader(as_utf8(data), first_note).read()
+    text = read_text(data)
+    try:
+        return FileReader(text, first_note).read()
+    except _OddTagError:
+        return FileReader(canonical(text), first_note).read()
 
 
-StartHandler = Callable[[str, dict[str, str]], None]
-EndHandler = Callable[[str], None]
+class _OddTagError(Exception):
+    """A tag is not as simple as nearly all are: an attribute holds an angle bracket."""
 
 
 class FileReader:
     """The state of reading one file; :mod:`rules` changes it element by element."""
 
-    def __init__(self, data: bytes, first_note: int) -> None:
-        self.data = data
-        self.parser = new_parser()
+    def __init__(self, source: str, first_note: int) -> None:
+        self.source = source
         self.root = ""
         # text
         self.text: list[str] = []
@@ -84,22 +97,16 @@ class FileReader:
         self.deleted_from = 0  # what is in the text from here on is to be dropped
         self.deleted_spans = 0
         self.repealed = False
-        self._closing_marks: frozenset[str] | None = None
-        self._unclosed_depth = 0
-        # metadata being gathered
-        self._builder = TreeBuilder()
-        self._depth = 0
-        self._skip_depth = 0
 
     def read(self) -> ParsedFile:
-        """Run the parser over the data and return what was found."""
-        parser = self.parser
-        self._start, self._end = self._handlers()
-        parser.StartElementHandler = self._first_start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self.put
-        parser.ProcessingInstructionHandler = self._instruction
-        run_parser(parser, self.data)
+        """Go through the file and return what was found."""
+        self.root = self._check_root()
+        self.spans.append(Span("root", 0))
+        source = flat(self.source)
+        if "?" in source and "<?" in source:
+            source, unclosed = mark_deletions(source)
+            self.warnings += ["unclosed deletion: taken to end with the element it stands in"] * unclosed
+        self._run(cut(source))
         self.flush_notes()
         return ParsedFile(
             root=self.root,
@@ -148,127 +155,116 @@ class FileReader:
         self.waiting_notes.clear()
         return len(self.lines)
 
-    # -- events
+    # -- going through the file
 
-    def _first_start(self, tag: str, attributes: dict[str, str]) -> None:
+    def _check_root(self) -> str:
+        root = _ROOT.match(self.source)
+        tag = root[1] if root else ""
         if tag in DESCRIPTION_ROOTS:
             raise UnreadableError(f"describes documents (root element {tag}), carries no text of its own")
         if tag not in TEXT_ROOTS:
             raise UnreadableError(
                 "HTML, not FORMEX" if tag.lower().endswith("html") else f"not FORMEX: root element {tag}"
             )
-        self.root = tag
-        self.spans.append(Span("root", 0))
-        self.parser.StartElementHandler = self._start
-        self._start(tag, attributes)
+        return tag
 
-    def _handlers(self) -> tuple[StartHandler, EndHandler]:
-        """Return what happens at the start and the end of an element: the rule in the table, or a line break.
-
-        These two run for every element of the file, so they look up as little as they can.
-        """
-        start_rule: Callable[[str, str], Any] = rules.START.get
-        end_rule: Callable[[str, str], Any] = rules.END.get
+    def _run(self, pieces: list[str]) -> None:
         put = self.put
-
-        def start(tag: str, attributes: dict[str, str]) -> None:
-            rule = start_rule(tag, BREAK)
-            if rule.__class__ is str:
-                put(rule)
+        programs = _programs
+        if len(programs) > _MAX_PROGRAMS:
+            programs.clear()
+        pieces.append("")
+        following = zip(pieces[::2], pieces[1::2], strict=True)
+        for run, text in following:
+            program = programs.get(run)
+            if program is None:
+                if begin := find_metadata(run):
+                    program, text = self._read_metadata(run, begin, text, following)
+                else:
+                    program = programs[run] = _compile(run)
+            if isinstance(program, str):
+                put(program)
             else:
-                rule(self, attributes)
+                for rule, argument in program:
+                    if rule is None:
+                        put(argument)
+                    elif argument is None:
+                        rule(self)
+                    else:
+                        rule(self, argument)
+            put(text)
 
-        def end(tag: str) -> None:
-            rule = end_rule(tag, BREAK)
-            if rule.__class__ is str:
-                put(rule)
-            else:
-                rule(self)
+    def _read_metadata(
+        self, run: str, begin: re.Match[str] | None, text: str, following: Iterator[tuple[str, str]]
+    ) -> tuple[Program, str]:
+        """Read descriptions into ``metadata``; return what the rest of the tags does, and the text after them."""
+        steps: list[Step] = []
+        while begin:
+            if begin.start(1) > 0:
+                steps += _steps_of_run(run[: begin.start(1) - 2])
+            element, run, text = take_metadata(begin[1], run[begin.start(1) :], text, following)
+            self.metadata.setdefault(begin[1], element)
+            begin = find_metadata(run)
+        return tuple(steps + _steps_of_run(run)), text
 
-        return start, end
-
-    def _instruction(self, target: str, text: str) -> None:
-        if target == "CLG.MDFO":
-            if self.root and ('ACTION="DELETED"' in text or 'ACTION="REPEALED"' in text):
-                self._open_deletion(text)
-        elif target == "CLG.MDFC" and self.deleted:
-            match = _CLOSING_ID.search(text)
-            if match:
-                self._close_deletion(match[1])
-
-    def _open_deletion(self, text: str) -> None:
-        if self._closing_marks is None:
-            self._closing_marks = frozenset(
-                mark.decode("ascii", "replace") for mark in _CLOSING_MARK.findall(self.data)
-            )
-        match = _OPENING_ID.search(text)
-        mark = match[1] if match else ""
-        if 'ACTION="REPEALED"' in text and not self.title and len(self.spans) == 1:
+    def open_deletion(self, deletion: tuple[str, bool]) -> None:
+        """Begin text that is no longer in force; ``deletion`` is its span and whether the act itself repeals it."""
+        span, repealed = deletion
+        if repealed and not self.title and len(self.spans) == 1:
             self.repealed = True
         self.deleted_spans += 1
-        if mark not in self._closing_marks:
-            if self._unclosed_depth:
-                return  # inside another span without an end: that one ends them both
-            self.warnings.append("unclosed deletion: taken to end with the element it stands in")
-            mark = "unclosed"
-            self._unclosed_depth = 1
-            self.parser.StartElementHandler = self._counted_start
-            self.parser.EndElementHandler = self._counted_end
         if not self.deleted:
             self.deleted_from = len(self.text)
-        self.deleted.add(mark)
+        self.deleted.add(span)
 
-    def _close_deletion(self, mark: str) -> None:
-        if mark in self.deleted:
-            self.deleted.remove(mark)
-            if not self.deleted:
-                del self.text[self.deleted_from :]
+    def close_deletion(self, span: str) -> None:
+        """End it: what was read of it is dropped."""
+        self.deleted.discard(span)
+        if not self.deleted:
+            del self.text[self.deleted_from :]
 
-    def _counted_start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._unclosed_depth += 1
-        self._start(tag, attributes)
 
-    def _counted_end(self, tag: str) -> None:
-        self._unclosed_depth -= 1
-        if self._unclosed_depth == 0:
-            self._close_deletion("unclosed")
-            self.parser.StartElementHandler = self._start
-            self.parser.EndElementHandler = self._end
-        self._end(tag)
+def _compile(run: str) -> Program:
+    steps = _steps_of_run(run)
+    if not steps:
+        return ""
+    return steps[0][1] if len(steps) == 1 and steps[0][0] is None else tuple(steps)
 
-    # -- metadata
 
-    def gather_metadata(self, tag: str, attributes: dict[str, str]) -> None:
-        """Read the element that begins now into ``metadata`` instead of into the text."""
-        self._builder = TreeBuilder()
-        self._depth = self._skip_depth = 0
-        self._normal = (self.parser.StartElementHandler, self.parser.EndElementHandler)
-        self.parser.StartElementHandler = self._metadata_start
-        self.parser.EndElementHandler = self._metadata_end
-        self.parser.ProcessingInstructionHandler = None
-        self.parser.CharacterDataHandler = self._builder.data
-        self._metadata_start(tag, attributes)
+def _steps_of_run(run: str) -> list[Step]:
+    """Work out what a run of tags (its outermost brackets left off) does."""
+    if len(run) > MAX_TAG_CHARS:
+        raise UnreadableError(f"a tag of more than {MAX_TAG_CHARS:,} characters")
+    steps: list[Step] = []
+    constant = ""
+    for tag in run.split("><") if run else ():
+        for step in _steps(tag):
+            if isinstance(step, str):
+                constant += step
+            else:
+                if constant:
+                    steps.append((None, _BREAKS.sub(BREAK, constant)))
+                    constant = ""
+                steps.append(step)
+    if constant:
+        steps.append((None, _BREAKS.sub(BREAK, constant)))
+    return steps
 
-    def _metadata_start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        if self._skip_depth:
-            return
-        if tag in OTHER_ACTS:
-            self._skip_depth = self._depth
-            self.parser.CharacterDataHandler = None
-        else:
-            self._builder.start(tag, attributes)
 
-    def _metadata_end(self, tag: str) -> None:
-        self._depth -= 1
-        if self._skip_depth:
-            if self._depth < self._skip_depth:
-                self._skip_depth = 0
-                self.parser.CharacterDataHandler = self._builder.data
-            return
-        self._builder.end(tag)
-        if self._depth == 0:
-            self.metadata.setdefault(tag, self._builder.close())
-            self.parser.StartElementHandler, self.parser.EndElementHandler = self._normal
-            self.parser.ProcessingInstructionHandler = self._instruction
-            self.parser.CharacterDataHandler = self.put
+def _steps(tag: str) -> list[str | Step]:
+    """Return what the start, the end or both of an element do: strings to put, or rules and their attributes."""
+    if tag[0] == "/":
+        rule = rules.END.get(tag[1:].rstrip(), BREAK)
+        return [rule if rule.__class__ is str else (rule, None)]
+    if tag[0] == "?":
+        kind, span = tag.rstrip("?").split()
+        if kind == CLOSED:
+            return [(FileReader.close_deletion, span)]
+        return [(FileReader.open_deletion, (span, kind == REPEALED))]
+    name = re.split(r"[\s/]", tag, maxsplit=1)[0]
+    rule = rules.START.get(name, BREAK)
+    attributes = attributes_of(tag)
+    if attributes is None:
+        raise _OddTagError
+    steps = [rule if rule.__class__ is str else (rule, attributes)]
+    return steps + _steps(f"/{name}") if tag[-1] == "/" else steps

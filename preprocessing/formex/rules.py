@@ -6,29 +6,13 @@ own modules). Elements in neither table are blocks: they break the line before a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from preprocessing.formex import caselaw, content, structure
-from preprocessing.formex.parsed import METADATA
 from preprocessing.formex.text import BIG_OPERATORS, INLINE, JOIN, LABELS, OPERATORS
-
-if TYPE_CHECKING:
-    from preprocessing.formex.reader import FileReader
-
-Attributes = dict[str, str]
-
-
-def _metadata(tag: str) -> Callable[[FileReader, Attributes], None]:
-    def rule(reader: FileReader, attributes: Attributes) -> None:
-        reader.gather_metadata(tag, attributes)
-
-    return rule
-
 
 START: dict[str, Any] = {
     **dict.fromkeys(INLINE, ""),
-    **{tag: _metadata(tag) for tag in METADATA},
     **{tag: content.operator(tag) for tag in OPERATORS},
     **{tag: caselaw.open_passage(kind) for tag, kind in caselaw.PASSAGES.items()},
     "TITLE": structure.open_title,

@@ -92,14 +92,19 @@ _AS_SPACE = ("\n", "\r", "\t", "\u0085", "\u2028", "\u2029")
 _DROPPED = ("\u00ad", "\u200b", "\ufeff")
 
 
-def clean(text: str) -> str:
-    """Apply the rules that hold everywhere: one space between words, no invisible marks, labels joined."""
+def flat(source: str) -> str:
+    """Turn every kind of white space into spaces and drop invisible marks, once for a whole file."""
     for char in _AS_SPACE:
-        if char in text:
-            text = text.replace(char, " ")
+        if char in source:
+            source = source.replace(char, " ")
     for char in _DROPPED:
-        if char in text:
-            text = text.replace(char, "")
+        if char in source:
+            source = source.replace(char, "")
+    return source
+
+
+def _clean(text: str) -> str:
+    """Join labels to their text and leave one space between words."""
     if JOIN in text:
         text = _JOINED.sub(" ", text)
     while "  " in text:
@@ -109,12 +114,12 @@ def clean(text: str) -> str:
 
 def to_lines(text: str) -> list[str]:
     """Turn gathered text into clean, non-empty lines (footnote calls still marked)."""
-    return [line for part in clean(text).split(BREAK) if (line := part.strip(" "))]
+    return [line for part in _clean(text).split(BREAK) if (line := part.strip(" "))]
 
 
 def to_row(text: str) -> str:
     """Turn the text of one table row into one line, cells apart by `` | ``; empty string for an empty row."""
-    text = clean(text.replace(BREAK, " "))
+    text = _clean(text.replace(BREAK, " "))
     cells = [cell.strip(" ") for cell in text.split(CELL)]
     if not cells[0]:  # what stands before the first cell, usually nothing
         del cells[0]

@@ -76,7 +76,7 @@ def test_one_file_of_a_document_is_enough_to_read_it(tmp_path: Path, name: str) 
 BAD = {
     "empty.xml": (b"", "empty file"),
     "nul.xml": (b"\x00" * 100, "nothing but blanks or NUL bytes"),
-    "binary.xml": (bytes(range(256)) * 4, "not well-formed XML"),
+    "binary.xml": (bytes(range(256)) * 4, "not valid UTF-8"),
     "cut.xml": (GOOD[:-20], "not well-formed XML"),
     "page.xml": (b"<!DOCTYPE html><html><body>Not found<br></body></html>", "HTML, not FORMEX"),
     "page2.xml": (b"<html><body>Not found<br></body></html>", "HTML, not FORMEX"),
@@ -84,7 +84,7 @@ BAD = {
     "entity.xml": (b'<!DOCTYPE ACT [<!ENTITY x SYSTEM "file:///etc/hostname">]><ACT>&x;</ACT>', "has a DOCTYPE"),
     "laughs.xml": (b'<!DOCTYPE ACT [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><ACT>&b;</ACT>', "has a DOCTYPE"),
     "undefined.xml": (b"<ACT>&x;</ACT>", "not well-formed XML"),
-    "latin.xml": (b'<?xml version="1.0" encoding="UTF-8"?><ACT>\xe9</ACT>', "not well-formed XML"),
+    "latin.xml": (b'<?xml version="1.0" encoding="UTF-8"?><ACT>\xe9</ACT>', "not valid UTF-8"),
     "x.doc.xml": (description("missing.xml"), "describes missing.xml, which is not beside it"),
     "list.xml": (b"<PUBLICATION/>", "describes documents"),
 }

@@ -6,6 +6,7 @@ import pytest
 
 from preprocessing.formex.reader import read_file
 from preprocessing.formex.text import format_number, with_calls, without_calls
+from preprocessing.formex.xml import UnreadableError
 from tests.preprocessing.formex.invented import act
 
 
@@ -114,6 +115,17 @@ def test_a_deletion_may_end_in_another_element_than_it_began() -> None:
     assert lines(body) == ["kept", "in force"]
 
 
-def test_deep_nesting_is_read_like_any_other() -> None:
-    depth = 50_000
-    assert lines("<P>" * depth + "deep" + "</P>" * depth) == ["deep"]
+def test_deep_nesting_is_read_like_any_other_up_to_a_limit() -> None:
+    def nested(depth: int) -> str:
+        return "<P>" * depth + "<IE/>deep" + "</P>" * depth
+
+    assert lines(nested(900)) == ["deep"]
+    with pytest.raises(UnreadableError, match="nested more than 1,000 levels"):
+        lines(nested(20_000))
+
+
+def test_tags_and_texts_that_no_simple_pattern_reads() -> None:
+    assert lines("<P>a<!-- <P>no</P> -->b</P><P><![CDATA[1 < 2 & <P>]]></P>") == ["ab", "1 < 2 & <P>"]
+    assert lines("<P TYPE='x>y'>one</P ><P TYPE=\"a > b\">two</P>") == ["one", "two"]
+    assert lines("<P>&lt;P&gt; &#60;P&#x3E; &amp;lt; &#x2019;</P>") == ["<P> <P> &lt; ’"]
+    assert lines("<P>one<?PAGE NO='1>2'?>word<?X <P> ?></P>") == ["oneword"]
