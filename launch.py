@@ -103,16 +103,27 @@ def sample(
 @app.command(rich_help_panel=DATA)
 def parse(
     paths: Inputs,
-    output: Annotated[Path, typer.Option(help="JSON Lines; what was rejected goes to OUT.rejected.jsonl.")],
+    output: Annotated[Path, typer.Option(help="OUT.jsonl or OUT.parquet; what was rejected: OUT.rejected.jsonl.")],
     workers: Workers = WORKERS,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start afresh, do not go on with a stopped run.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Read FORMEX into legal documents: text, articles, recitals, CELEX, dates, references."""
-    from preprocessing.formex.parse import parse_to_json_lines
-    from preprocessing.progress import progress
+    """Read FORMEX into legal documents: text, articles, recitals, CELEX, dates, references.
 
-    with progress(what="parsing", unit="B") as bar:
-        summary = parse_to_json_lines(paths, output, workers, on_progress=bar.update)
+    PATH is a file, a folder, a zip, or zips in a zip: the data dump (its LEG_MTD metadata archive beside it is found
+    by itself), Official Journal year archives, direct downloads. Nothing is unpacked to disk. One document is an act
+    with its annexes. The output is the same for any number of workers; a run that was stopped goes on where it was
+    when the same command is given again.
+
+    Example: python launch.py parse LEG_EN_FMX_20240101_01_00.zip --output en.jsonl
+    """
+    from preprocessing.formex.parse import parse_to_file
+    from preprocessing.progress import ParseProgress
+
+    with ParseProgress() as watcher:
+        summary = parse_to_file(paths, output, workers, overwrite=overwrite, watcher=watcher)
     _print(summary, as_json)
 
 

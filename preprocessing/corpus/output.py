@@ -16,8 +16,8 @@ from typing import Any
 
 import xxhash
 
-from preprocessing.errors import RecipeError, UsageError
-from preprocessing.files import PARTIAL_SUFFIX, write_json
+from preprocessing.errors import UsageError
+from preprocessing.files import PARTIAL_SUFFIX, locked_folder, write_json
 
 BUILDING = "building" + PARTIAL_SUFFIX
 REPLACED = "replaced" + PARTIAL_SUFFIX
@@ -61,7 +61,7 @@ def building(folder: Path) -> Iterator[Path]:
         RecipeError: another run is writing into ``folder``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked_folder(folder, f"another preprocess run is writing into {folder}; wait for it or stop it"):
         place = folder / BUILDING
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
@@ -117,19 +117,3 @@ def _complete(folder: Path, manifest: dict[str, Any]) -> bool:
         (folder / name).is_file() and (folder / name).stat().st_size == entry["bytes"]
         for name, entry in manifest["outputs"].items()
     )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            # the system lifts it when the process ends, however it ends
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RecipeError(f"another preprocess run is writing into {folder}; wait for it or stop it") from error
-        yield
-    finally:
-        os.close(descriptor)

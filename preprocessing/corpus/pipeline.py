@@ -10,7 +10,6 @@ bounded by a buffer of documents, plus some 100 bytes a document to know duplica
 from __future__ import annotations
 
 import errno
-import functools
 import json
 import os
 import time
@@ -21,7 +20,6 @@ from pathlib import Path
 
 import xxhash
 
-import preprocessing
 from preprocessing.corpus.blend import write_blend
 from preprocessing.corpus.documents import ShardedWriter
 from preprocessing.corpus.holdout import SPLITS, TRAIN, SplitPlan, act_of, articles_to_hold_out
@@ -39,6 +37,7 @@ from preprocessing.files import atomic_file, write_json
 from preprocessing.languages import LANGUAGES, parse_languages
 from preprocessing.progress import progress
 from preprocessing.split import check_share, validation_acts_in_all_languages
+from preprocessing.version import code_version
 
 
 def preprocess(
@@ -79,7 +78,7 @@ def preprocess(
         "seq-length": seq_length,
         "validation-share": validation_share,
         "seed": seed,
-        "version of this code": _code_version(),
+        "version of this code": code_version("instruct"),
     }
     if finished(output, settings, overwrite):
         report = json.loads((output / "report.json").read_text(encoding="utf-8"))
@@ -218,16 +217,6 @@ def _fingerprint(inputs: Sequence[Path]) -> str:
         for file in files:
             status = file.stat()
             digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
-
-
-@functools.cache
-def _code_version() -> str:
-    """Return a hash of the source that makes a corpus: after a change in a rule, an old corpus is not up to date."""
-    digest = xxhash.xxh3_64()
-    root = Path(preprocessing.__file__).parent
-    for file in sorted(set(root.rglob("*.py")) - set((root / "instruct").rglob("*.py"))):
-        digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 

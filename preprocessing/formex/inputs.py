@@ -1,245 +1,243 @@
-"""From the paths a person gives to the documents to read: folders, files, archives and archives in archives.
+"""From the paths a person gives to the folders to read: on disk, in archives, in archives inside archives.
 
-Finding is cheap (names and the small ``.doc.xml`` files); reading the text is left to whoever takes the units, so
-that it can be spread over processes.
+Listing looks at names and sizes only, a few microseconds a file, so that one process can feed many. What lies in one
+folder is handed on together: which of its files make one document is found out where it is read
+(:mod:`preprocessing.formex.grouping`).
 """
+# strings: a Path for each of a million files would cost more than all the rest
+# ruff: noqa: PTH112, PTH116, PTH118, PTH119, PTH120, PTH113, PTH123
 
 from __future__ import annotations
 
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from preprocessing.formex.metadata import Description, read_description
-from preprocessing.formex.stores import DiskStore, Store, ZipStore, is_unsafe
-from preprocessing.formex.xml import UnreadableError
+import xxhash
 
-_DESCRIPTION_NAME = re.compile(r"\.doc(?:\.fmx)?\.xml$", re.IGNORECASE)
-_CONTENTS_NAME = re.compile(r"\.toc(?:\.fmx)?\.xml$", re.IGNORECASE)
-# Direct downloads lose their names: DOC_1.xml describes, DOC_2.xml is the act, DOC_3.xml and on its annexes.
-_NUMBERED_NAME = re.compile(r"^DOC_(\d+)\.xml$", re.IGNORECASE)
-_ROOT = re.compile(rb"<([A-Za-z][\w.:-]*)")
-_REFERENCE = re.compile(rb'<DOCUMENT\.REF\s+FILE="([^"]+)"')
+from preprocessing.formex.notices import NOTICE_NAME
+from preprocessing.formex.stores import member_source, printable
+from preprocessing.formex.xml import UnreadableError
+from preprocessing.formex.zips import MAX_MEMBERS, Archive, Member, is_unsafe, overlapping
+
+# Above this many files a folder is read in parts: those of one issue of the Official Journal, which share the
+# beginning of their names ("L_2016119EN"), stay together.
+_MAX_TOGETHER = 2_000
+
+_NUMBERED_NAME = re.compile(r"^DOC_\d+\.xml$", re.IGNORECASE)
+_UUID = re.compile(r"(?:^|[/\\])([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=[/\\]|$)", re.IGNORECASE)
+# The metadata archive of the data dump, as it is published: LEG_MTD_<date>_01_00.zip
+_METADATA_NAME = "LEG_MTD*"
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """An input that is not in the output, and why."""
+    """An input that is not in the output, and why; the reason begins with its kind, up to a colon."""
 
     source: str
     reason: str
 
 
 @dataclass(frozen=True)
-class Unit:
-    """One document: the act's file and its annex files in order; or, ``nested``, an archive inside ``archive``."""
+class Folder:
+    """What is read at once: XML files that lie together, or (``nested``) one archive inside ``archive``."""
 
-    files: tuple[str, ...]
-    size: int  # bytes, for the progress bar
+    files: tuple[Member, ...]
     archive: str | None = None
-    description: Description | None = None
-    missing: tuple[str, ...] = ()  # files that the description names and that are not there
     nested: bool = False
+    only: str | None = None  # of the documents, just the one that this file belongs to
+    notice: tuple[str | None, Member] | None = None  # the archive (None: on disk) and the metadata file of this work
+
+    @property
+    def size(self) -> int:
+        """Bytes, for the progress bar and for sharing out the work."""
+        return sum(file.size for file in self.files)
 
 
-def discover(path: Path) -> Iterator[Unit | Rejected]:
-    """Yield the documents under ``path``, in the order of their names."""
-    if path.is_dir():
-        yield from _walk(path)
-    elif path.suffix.lower() == ".zip":
-        yield from discover_zip(str(path))
-    else:
-        yield _one_file(path)
+@dataclass
+class Listing:
+    """All that is to be read, in the order it comes out."""
+
+    items: list[Folder | Rejected] = field(default_factory=list)
+    size: int = 0
+    fingerprint: str = ""  # of all paths, sizes and times of change
 
 
-def discover_zip(path: str) -> Iterator[Unit | Rejected]:
-    """Yield the documents of the archive at ``path``."""
-    try:
-        store = ZipStore(path, path)
-    except UnreadableError as error:
-        yield Rejected(path, str(error))
-        return
-    yield from units_of_zip(store, archive=path)
+def list_inputs(paths: Sequence[Path]) -> Listing:
+    """List what lies under ``paths``, in their order and that of the names in them."""
+    return _Lister().list(paths)
 
 
-def units_of_zip(store: ZipStore, archive: str | None) -> Iterator[Unit | Rejected]:
-    """Yield the documents and the nested archives of an open archive."""
-    folders: dict[str, dict[str, int]] = defaultdict(dict)
-    nested = []
-    for name, size in sorted(store.sizes.items()):
-        lower = name.lower()
-        if not lower.endswith((".xml", ".zip")):
-            continue  # images and the like: never read
-        if is_unsafe(name):
-            yield Rejected(store.source(name), "the member's name leads out of the archive")
-        elif lower.endswith(".zip"):
-            nested.append((name, size))
-        else:
-            folders[name.rpartition("/")[0]][name] = size
-    for sizes in folders.values():
-        yield from _group(store, sizes, archive)
-    for name, size in nested:
-        yield Unit((name,), size, archive, nested=True)
+def folders_of_archive(archive: Archive, label: str, path: str, limit: int) -> Iterator[Folder | Rejected]:
+    """Yield the folders of an open archive and the archives in it, which are read after them.
 
-
-def _walk(top: Path) -> Iterator[Unit | Rejected]:
-    """Yield the documents of a folder tree; links are followed, each folder is read once."""
-    seen: set[str] = set()
-    failures: list[OSError] = []
-    for folder, folders, names in os.walk(top, followlinks=True, onerror=failures.append):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link back up, or a second way to the same folder
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        paths = [str(Path(folder, name)) for name in sorted(names)]
-        yield from _group(DiskStore(), {path: _size(path) for path in paths if path.lower().endswith(".xml")}, None)
-        for path in paths:
-            if path.lower().endswith(".zip"):
-                yield from discover_zip(path)
-        while failures:
-            failure = failures.pop()
-            yield Rejected(str(failure.filename), f"cannot be read: {failure.strerror}")
-    for failure in failures:
-        yield Rejected(str(failure.filename), f"cannot be read: {failure.strerror}")
-
-
-def _one_file(path: Path) -> Unit | Rejected:
-    """Return the document that a single file is, describes or belongs to."""
-    name = str(path)
-    described: Description | None = None
-    if _is_description(DiskStore(), name):
-        try:
-            described = read_description(DiskStore().read(name))
-        except UnreadableError as error:
-            return Rejected(name, str(error))
-    # files of one document share the name of their issue, "L_2016119EN", or stand in the description that is given
-    issue = "DOC_" if _NUMBERED_NAME.match(path.name) else path.name.split(".")[0]
-    beside = {str(near) for near in path.parent.glob("*.xml") if near.name.startswith(issue)}
-    if described:
-        beside.update(str(path.parent / file) for file in described.files if (path.parent / file).is_file())
-    for unit in _group(DiskStore(), {near: _size(near) for near in sorted(beside | {name})}, None):
-        if isinstance(unit, Unit) and (name in unit.files or (described and unit.description == described)):
-            return unit
-    return Unit((name,), _size(name))
-
-
-def _group(store: Store, sizes: dict[str, int], archive: str | None) -> Iterator[Unit | Rejected]:
-    """Tie the XML files of one folder together: what a description names is one document, the others one each."""
-    names = [name for name in sorted(sizes, key=_natural_key) if not _CONTENTS_NAME.search(name)]
-    taken: set[str] = set()
-    units: list[Unit] = []
-    for name in names:
-        if not _is_description(store, name):
-            continue
-        taken.add(name)
-        try:
-            description = read_description(store.read(name))
-        except UnreadableError as error:
-            yield Rejected(store.source(name), str(error))
-            continue
-        files, missing = _files_of(description, name, names)
-        same_name = _DESCRIPTION_NAME.sub(".xml", name)
-        if not files and same_name in sizes:  # it names another file, but stands beside the one it is named after
-            files, missing = [same_name], description.files[1:]
-        files = [file for file in files if file not in taken]
-        taken.update(files)
-        if files and not (missing and missing[0] == description.files[0]):
-            size = sum(sizes[file] for file in files) + sizes[name]
-            units.append(Unit(tuple(files), size, archive, description, tuple(missing)))
-        else:
-            taken.difference_update(files)
-            yield Rejected(store.source(name), f"describes {description.files[0]}, which is not beside it")
-    loose = [name for name in names if name not in taken]
-    if len(units) + len(loose) > 1:
-        _tie(store, units, loose, sizes, archive)
-    tied = {file for unit in units for file in unit.files}
-    units += [Unit((name,), sizes[name], archive) for name in loose if name not in tied]
-    yield from sorted(units, key=lambda unit: _natural_key(unit.files[0]))
-
-
-def _tie(store: Store, units: list[Unit], loose: list[str], sizes: dict[str, int], archive: str | None) -> None:
-    """Add annex files that no description names to the act that refers to the same description as they do.
-
-    ``units`` is changed in place; acts without a description of their own join it where an annex belongs to them.
+    Raises:
+        UnreadableError: it cannot be read as an archive.
     """
-    annexes: dict[str, list[str]] = defaultdict(list)
-    acts: dict[str, str] = {}
-    for name in loose:
-        root, reference = _sniff(store.head(name))
-        if reference and root == "ANNEX":
-            annexes[reference].append(name)
-        elif reference:
-            acts.setdefault(reference, name)
-    if not annexes:
-        return
-    described = {_sniff(store.head(unit.files[0]))[1]: position for position, unit in enumerate(units)}
-    for reference, names in annexes.items():
-        size = sum(sizes[name] for name in names)
-        if reference in described:
-            unit = units[described[reference]]
-            units[described[reference]] = replace(unit, files=(*unit.files, *names), size=unit.size + size)
-        elif reference in acts:
-            act = acts[reference]
-            units.append(Unit((act, *names), sizes[act] + size, archive))
+    members = archive.members(limit)
+    shared = overlapping(members)
+    folders: dict[str, list[Member]] = defaultdict(list)
+    nested = []
+    last = ""
+    for member in members:
+        name = member.name
+        if is_unsafe(name):
+            yield Rejected(member_source(label, name), "unsafe name: it leads out of the archive")
+        elif member in shared:
+            yield Rejected(member_source(label, name), "zip bomb: its bytes are also another member's")
+        elif name == last:
+            yield Rejected(member_source(label, name), "name used twice: the archive has another member of this name")
+        elif name.lower().endswith(".zip"):
+            nested.append(member)
+        elif name.lower().endswith(".xml"):
+            folders[name.rpartition("/")[0]].append(member)
+        last = name
+    for files in folders.values():
+        for part in _together(files):
+            yield Folder(tuple(part), path)
+    for member in nested:
+        yield Folder((member,), path, nested=True)
 
 
-def _sniff(head: bytes) -> tuple[str, str]:
-    """Return a file's root element and the description it refers to, from how it begins; empty where not found."""
-    root = _ROOT.search(head)
-    reference = _REFERENCE.search(head)
-    return (root[1].decode() if root else "", reference[1].decode("utf-8", "replace") if reference else "")
+def issue_of(name: str) -> str:
+    """Return what the names of the files of one issue begin with."""
+    return "DOC_" if _NUMBERED_NAME.match(name) else name.split(".")[0]
 
 
-def _is_description(store: Store, name: str) -> bool:
-    if _DESCRIPTION_NAME.search(name):
-        return True
-    if not _NUMBERED_NAME.match(_base(name)):
-        return False
-    return _sniff(store.head(name))[0] == "DOC"
+class _Lister:
+    def __init__(self) -> None:
+        self.items: list[Folder | Rejected] = []
+        self.digest = xxhash.xxh3_128()
+        self.places: dict[tuple[int, int], str] = {}  # folders and archives seen, by device and number
+        self.notices: dict[str, tuple[str | None, Member]] = {}
 
+    def list(self, paths: Sequence[Path]) -> Listing:
+        for path in paths:
+            self._add(str(path))
+        works = [work_of(item.files[0].name) if isinstance(item, Folder) else "" for item in self.items]
+        if any(work and work not in self.notices for work in works):
+            self._look_beside(paths)
+        for position, (item, work) in enumerate(zip(self.items, works, strict=True)):
+            if work and work in self.notices and isinstance(item, Folder):
+                self.items[position] = replace(item, notice=self.notices[work])
+        size = sum(item.size for item in self.items if isinstance(item, Folder))
+        return Listing(self.items, size, self.digest.hexdigest())
 
-def _files_of(description: Description, name: str, names: list[str]) -> tuple[list[str], list[str]]:
-    """Return the described files that are there, by name or, for numbered downloads, by position; and those missing."""
-    folder = name[: len(name) - len(_base(name))]
-    present = set(names)
-    there = [folder + file for file in description.files if folder + file in present]
-    number = _NUMBERED_NAME.match(_base(name))
-    if there or not number:
-        return there, [file for file in description.files if folder + file not in present]
-    first = int(number[1]) + 1
-    numbered = {int(match[1]): other for other in names if (match := _NUMBERED_NAME.match(_base(other)))}
-    found = {file: numbered.get(first + position) for position, file in enumerate(description.files)}
-    return [other for other in found.values() if other], [file for file, other in found.items() if not other]
+    def _add(self, path: str) -> None:
+        if os.path.isdir(path):
+            self._walk(path)
+        elif path.lower().endswith(".zip") or _begins_like_a_zip(path):
+            self._archive(path)
+        else:
+            name = os.path.basename(path)
+            beside = {path}
+            for near in os.scandir(os.path.dirname(path) or "."):
+                if near.name.lower().endswith(".xml") and issue_of(near.name) == issue_of(name):
+                    beside.add(os.path.join(os.path.dirname(path), near.name))
+            self.items.append(Folder(tuple(self._file(near) for near in sorted(beside)), only=path))
 
-
-def _natural_key(name: str) -> list[tuple[int, str]]:
-    """Sort DOC_10 after DOC_9."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
-
-
-def _base(name: str) -> str:
-    return re.split(r"[/\\]", name)[-1]
-
-
-def _size(path: str) -> int:
-    try:
-        return Path(path).stat().st_size
-    except OSError:
-        return 0  # reading it will say why
-
-
-def distinct_units(units: Iterable[Unit | Rejected]) -> Iterator[Unit | Rejected]:
-    """Pass each document on once, even where the given paths overlap."""
-    seen: set[tuple[str | None, str]] = set()
-    for unit in units:
-        if isinstance(unit, Unit):
-            key = (unit.archive, unit.files[0] if unit.archive else os.path.realpath(unit.files[0]))
-            if key in seen:
+    def _walk(self, top: str) -> None:
+        """List a folder tree; links are followed, each folder is read once."""
+        failures: list[OSError] = []
+        for folder, folders, names in os.walk(top, followlinks=True, onerror=failures.append):
+            while failures:
+                self._unreadable(failures.pop())
+            folders.sort()
+            if self._known(folder):
+                folders.clear()
                 continue
-            seen.add(key)
-        yield unit
+            names.sort()
+            files = [self._file(os.path.join(folder, name)) for name in names if name.lower().endswith(".xml")]
+            for part in _together(files):
+                self.items.append(Folder(tuple(part)))
+            for name in names:
+                if name.lower().endswith(".zip"):
+                    self._archive(os.path.join(folder, name))
+                elif name == NOTICE_NAME:
+                    self._notice(None, self._file(os.path.join(folder, name)))
+        while failures:
+            self._unreadable(failures.pop())
+
+    def _archive(self, path: str, documents: bool = True) -> None:
+        if self._known(path):
+            return
+        self._file(path)
+        try:
+            archive = Archive.open(path)
+            notices = [member for member in archive.members() if member.name.endswith(NOTICE_NAME)]
+            if documents:
+                self.items += folders_of_archive(archive, path, path, MAX_MEMBERS)
+        except UnreadableError as error:
+            self.items.append(Rejected(printable(path), str(error)))
+            return
+        for member in notices:
+            self._notice(path, member)
+
+    def _look_beside(self, paths: Sequence[Path]) -> None:
+        """Find the dump's metadata next to what was given: an archive, or the folder it was unpacked into."""
+        for place in dict.fromkeys(path.parent for path in paths):
+            for near in sorted(place.glob(_METADATA_NAME)):
+                if near.suffix.lower() == ".zip":
+                    self._archive(str(near), documents=False)
+                elif near.is_dir():
+                    for work in sorted(near.iterdir()):
+                        if (work / NOTICE_NAME).is_file():
+                            self._notice(None, self._file(str(work / NOTICE_NAME)))
+
+    def _notice(self, archive: str | None, member: Member) -> None:
+        self.notices.setdefault(work_of(member.name), (archive, member))
+
+    def _known(self, path: str) -> bool:
+        """Tell whether a folder or an archive was listed before; if so, note it as rejected."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return False  # reading it will say why
+        place = (status.st_dev, status.st_ino)
+        if place in self.places:
+            reason = f"given twice: the same as {printable(self.places[place])}"
+            self.items.append(Rejected(printable(path), reason))
+            return True
+        self.places[place] = path
+        return False
+
+    def _file(self, path: str) -> Member:
+        try:
+            status = os.stat(path)
+            size, changed = status.st_size, status.st_mtime_ns
+        except OSError:
+            size = changed = 0  # reading it will say why
+        self.digest.update(f"{path}\0{size}\0{changed}\n".encode("utf-8", "surrogateescape"))
+        return Member(path, size)
+
+    def _unreadable(self, error: OSError) -> None:
+        self.items.append(Rejected(printable(str(error.filename)), f"cannot be read: {error.strerror or error}"))
+
+
+def _together(files: list[Member]) -> list[list[Member]]:
+    """Return the files of one folder whole, or by issue where they are very many."""
+    if len(files) <= _MAX_TOGETHER:
+        return [files] if files else []
+    issues: dict[str, list[Member]] = defaultdict(list)
+    for file in files:
+        issues[issue_of(re.split(r"[/\\]", file.name)[-1])].append(file)
+    return list(issues.values())
+
+
+def work_of(path: str) -> str:
+    """Return the identifier of the work in whose folder a file lies, in the layout of the data dump; else nothing."""
+    found = _UUID.findall(path.rpartition("/")[0])
+    return found[-1].lower() if found else ""
+
+
+def _begins_like_a_zip(path: str) -> bool:
+    try:
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as stream:
+            return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+    except OSError:
+        return False

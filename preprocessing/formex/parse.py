@@ -1,84 +1,57 @@
-"""Read FORMEX into LegalDocuments, one after the other or over many processes, and write them as JSON Lines.
+"""Read FORMEX into LegalDocuments: as a stream for other code, or into one file over many processes.
 
     python launch.py parse ../shared/formex/gdpr --output gdpr.jsonl --workers 2
 
-The output is the same whatever the number of workers. Only a few batches are in memory at any time.
+The output is the same whatever the number of workers. Memory is a few batches of documents, plus about 500 bytes for
+every input file and 350 for every document.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from preprocessing.document import LegalDocument
 from preprocessing.errors import RecipeError, UsageError
-from preprocessing.files import atomic_file
-from preprocessing.formex.inputs import Rejected, Unit, discover, distinct_units
-from preprocessing.formex.workers import Outcome, make_batches, read_batches
+from preprocessing.formex.duplicates import Seen
+from preprocessing.formex.inputs import Folder, Rejected, list_inputs
+from preprocessing.formex.output import unfinished_output, write_part
+from preprocessing.formex.summary import ParseSummary
+from preprocessing.formex.workers import Batch, FolderReader, Found, make_batches, run_batches
+from preprocessing.version import code_version
+
+# Batches of whole documents that wait in memory for their turn, per worker.
+_BATCHES_AHEAD = 4
+
+Outcome = LegalDocument | Rejected
 
 
-@dataclass
-class ParseSummary:
-    """What a run read, by kind."""
+class Watcher(Protocol):
+    """Who is told how a run goes."""
 
-    output: str
-    rejected_output: str
-    documents: int = 0
-    rejected: int = 0
-    with_celex: int = 0
-    by_type: Counter[str] = field(default_factory=Counter)
-    by_language: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
-    bytes_read: int = 0
-    seconds: float = 0.0
+    def start(self, size: int, done: int) -> None:
+        """Told once the inputs are listed: bytes in all, and those that an earlier run has read."""
 
-    def add(self, document: LegalDocument) -> None:
-        """Count one document."""
-        self.documents += 1
-        self.with_celex += bool(document.celex)
-        self.by_type[document.document_type] += 1
-        self.by_language[document.language or "unknown"] += 1
-        self.warnings.update(warning.split(":")[0] for warning in document.warnings)
+    def step(self, size: int, documents: int) -> None:
+        """Told of each batch: its bytes, and the documents so far."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data."""
-        return {
-            "output": self.output,
-            "rejected_output": self.rejected_output,
-            "documents": self.documents,
-            "rejected": self.rejected,
-            "with_celex": self.with_celex,
-            "by_type": dict(self.by_type.most_common()),
-            "by_language": dict(self.by_language.most_common()),
-            "warnings": dict(self.warnings.most_common()),
-            "bytes_read": self.bytes_read,
-            "seconds": round(self.seconds, 3),
-        }
+    def say(self, message: str) -> None:
+        """Told what a person should know."""
 
-    def text(self) -> str:
-        """Return the summary as a person reads it."""
 
-        def counts(counter: Counter[str]) -> str:
-            return ", ".join(f"{name} {count:,}" for name, count in counter.most_common()) or "none"
+class Nobody:
+    """A watcher that looks away."""
 
-        megabytes = self.bytes_read / 1e6
-        rate = f"{megabytes / self.seconds:.1f} MB/s" if self.seconds else "no time"
-        lines = [
-            f"{self.documents:,} documents from {megabytes:,.1f} MB of FORMEX in {self.seconds:.1f} s ({rate})",
-            f"  by type      {counts(self.by_type)}",
-            f"  by language  {counts(self.by_language)}",
-            f"  with CELEX   {self.with_celex / max(self.documents, 1):.1%}",
-            f"  warnings     {counts(self.warnings)}",
-            f"  written to   {self.output}",
-        ]
-        if self.rejected:
-            lines.append(f"  rejected     {self.rejected:,} inputs, with reasons in {self.rejected_output}")
-        return "\n".join(lines)
+    def start(self, size: int, done: int) -> None:
+        """Do nothing."""
+
+    def step(self, size: int, documents: int) -> None:
+        """Do nothing."""
+
+    def say(self, message: str) -> None:
+        """Do nothing."""
 
 
 def read_documents(
@@ -97,64 +70,76 @@ def read_documents(
     def stream() -> Iterator[Outcome]:
         documents = 0
         first: Rejected | None = None
-        for outcome, _ in _outcomes(paths, workers, on_progress, as_json=False):
-            if isinstance(outcome, Rejected):
-                first = first or outcome
-            else:
-                documents += 1
-            yield outcome
+        seen = Seen()
+        tasks = ((batch, batch) for batch in make_batches(list_inputs(paths).items))
+        for size, results in run_batches(_read_batch, tasks, workers, ahead=workers * _BATCHES_AHEAD):
+            if on_progress:
+                on_progress(size)
+            for found in results:
+                outcome = found if isinstance(found, Rejected) else seen.twin(found.digest, found.document.source)
+                if isinstance(found, Found) and outcome is None:
+                    documents += 1
+                    warning = seen.warning(found.document.id)
+                    found.document.warnings += [warning] if warning else []
+                    yield found.document
+                elif outcome is not None:
+                    first = first or outcome
+                    yield outcome
         if not documents:
             raise _nothing_read(paths, first)
 
     return stream()
 
 
-def parse_to_json_lines(
-    paths: Sequence[Path], output: Path, workers: int = 1, on_progress: Callable[[int], None] | None = None
+def parse_to_file(
+    paths: Sequence[Path], output: Path, workers: int = 1, *, overwrite: bool = False, watcher: Watcher | None = None
 ) -> ParseSummary:
-    """Write every document under ``paths`` to ``output`` and every rejected input to its ``.rejected.jsonl``.
+    """Write every document under ``paths`` to ``output``, every rejected input to its ``.rejected.jsonl``.
 
-    Both files appear only when they are complete. Where nothing was readable, only the second one is written.
+    ``output`` is JSON Lines, or Parquet where its name ends in ``.parquet``. Both files appear only when they are
+    complete; a run that is stopped is gone on with by the next call with the same inputs, unless ``overwrite``. Where
+    nothing was readable, only the rejections are written.
 
     Raises:
         UsageError, RecipeError: as :func:`read_documents`; also RecipeError when the output cannot be written.
     """
     _check(paths, workers)
+    if output.is_dir():
+        raise UsageError(f"output {output} is a folder; name a file, for example {output / 'documents.jsonl'}")
+    watcher = watcher or Nobody()
     rejected_output = output.with_suffix(".rejected.jsonl")
     summary = ParseSummary(str(output), str(rejected_output))
-    first: Rejected | None = None
     started = time.monotonic()
-
-    def count(size: int) -> None:
-        summary.bytes_read += size
-        if on_progress:
-            on_progress(size)
-
+    listing = list_inputs(paths)
+    settings = {"inputs": listing.fingerprint, "version of this code": code_version("corpus", "instruct")}
+    batches = list(make_batches(listing.items))
+    sizes = [sum(item.size for item in batch if isinstance(item, Folder)) for batch in batches]
     try:
-        with atomic_file(rejected_output) as rejections:
-            try:
-                with atomic_file(output) as documents:
-                    for outcome, line in _outcomes(paths, workers, count, as_json=True):
-                        if isinstance(outcome, Rejected):
-                            first = first or outcome
-                            summary.rejected += 1
-                            row = {"source": outcome.source, "reason": outcome.reason}
-                            rejections.write(json.dumps(row, ensure_ascii=False) + "\n")
-                        else:
-                            summary.add(outcome)
-                            documents.write(line)
-                    if not summary.documents:
-                        raise _nothing_read(paths, first)
-            except RecipeError as error:
-                failure: RecipeError | None = error
-            else:
-                failure = None
+        with unfinished_output(output, summary, settings, overwrite, watcher.say) as growing:
+            watcher.start(sum(sizes), sum(sizes[: growing.batches]))
+            tasks = (
+                (batches[number], (batches[number], growing.part(number)))
+                for number in range(growing.batches, len(batches))
+            )
+            for receipt in run_batches(write_part, tasks, workers):
+                growing.append(receipt)
+                watcher.step(sizes[growing.batches - 1], summary.documents)
+            growing.publish(output, rejected_output)
     except OSError as error:
-        raise RecipeError(f"cannot write {output}: {error.strerror or error}") from error
-    if failure:
-        raise failure
+        raise RecipeError(
+            f"cannot write {output}: {error.strerror or error}; once that is mended, the same command goes on from "
+            "what is finished"
+        ) from error
+    if not summary.documents:
+        raise _nothing_read(paths, growing.first_rejected)
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _read_batch(batch: Batch) -> tuple[int, list[Found | Rejected]]:
+    reader = FolderReader()
+    results = [found for item in batch for found in reader.read(item)]
+    return sum(item.size for item in batch if isinstance(item, Folder)), results
 
 
 def _check(paths: Sequence[Path], workers: int) -> None:
@@ -173,15 +158,3 @@ def _nothing_read(paths: Sequence[Path], first: Rejected | None) -> RecipeError:
         f" First of what was rejected: {first.source}: {first.reason}." if first else " It holds no .xml or .zip file."
     )
     return RecipeError(f"no FORMEX document could be read from {where}.{why}")
-
-
-def _outcomes(
-    paths: Sequence[Path], workers: int, on_progress: Callable[[int], None] | None, as_json: bool
-) -> Iterator[tuple[Outcome, str]]:
-    units: Iterable[Unit | Rejected] = (unit for path in paths for unit in discover(path))
-    if len(paths) > 1:
-        units = distinct_units(units)
-    for size, results in read_batches(make_batches(units), workers, as_json):
-        if on_progress:
-            on_progress(size)
-        yield from results

@@ -1,170 +1,218 @@
-"""Reading documents in batches, here or spread over processes, with bounded memory and in a fixed order."""
+"""Reading folders in batches, here or spread over processes, with bounded memory and in a fixed order."""
 
 from __future__ import annotations
 
-import io
-import json
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, TypeVar
+
+import xxhash
 
 from preprocessing.document import LegalDocument
 from preprocessing.formex.assemble import assemble
-from preprocessing.formex.inputs import Rejected, Unit, units_of_zip
+from preprocessing.formex.grouping import Unit, unit_of_file, units_of
+from preprocessing.formex.inputs import Folder, Rejected, folders_of_archive, work_of
+from preprocessing.formex.notices import Notice, read_notice
 from preprocessing.formex.parsed import ParsedFile
 from preprocessing.formex.reader import read_file
-from preprocessing.formex.stores import MAX_NESTED_ARCHIVE_BYTES, DiskStore, Store, ZipStore
-from preprocessing.formex.xml import UnreadableError
+from preprocessing.formex.stores import DiskStore, Store, ZipStore, member_source, printable
+from preprocessing.formex.xml import MAX_XML_BYTES, UnreadableError
+from preprocessing.formex.zips import MAX_NESTED_MEMBERS, Archive, Member
 from preprocessing.pool import WorkerDiedError, worker_pool
 
-# Documents travel to and from the workers in batches of about this size: small enough to share the work evenly.
-_BATCH_BYTES = 2_000_000
-_BATCH_UNITS = 64
-# Batches handed out per worker before the oldest must be back: bounds the memory.
-_BATCHES_IN_FLIGHT = 3
+#: Bytes of one archive inside an archive, which is unpacked into memory; and of all that comes out of it.
+MAX_NESTED_ARCHIVE_BYTES = 1 << 29
+MAX_NESTED_TOTAL_BYTES = 1 << 32
 # Archives inside archives inside archives: deeper is no known layout.
 _MAX_NESTING = 3
+# Folders travel to the workers in batches of about this size: small enough to share the work evenly.
+_BATCH_BYTES = 2_000_000
+_BATCH_FOLDERS = 256
+# Batches handed out per worker: enough that none waits for more.
+_BATCHES_IN_FLIGHT = 3
 
-Outcome = LegalDocument | Rejected
+Batch = list[Folder | Rejected]
+T = TypeVar("T")
 
 
-def make_batches(units: Iterable[Unit | Rejected]) -> Iterator[list[Unit | Rejected]]:
-    batch: list[Unit | Rejected] = []
+@dataclass
+class Found:
+    """One document read, the root element of its main file, and a hash of its files' bytes."""
+
+    document: LegalDocument
+    root: str
+    digest: int
+
+
+def make_batches(items: Iterable[Folder | Rejected]) -> Iterator[Batch]:
+    """Cut what is listed into batches, by size alone: the output must not depend on the number of workers."""
+    batch: Batch = []
     size = 0
-    for unit in units:
-        batch.append(unit)
-        size += unit.size if isinstance(unit, Unit) else 0
-        if size >= _BATCH_BYTES or len(batch) >= _BATCH_UNITS:
+    for item in items:
+        batch.append(item)
+        size += item.size if isinstance(item, Folder) else 0
+        if size >= _BATCH_BYTES or len(batch) >= _BATCH_FOLDERS:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
 
 
-# Bytes read, and each outcome with its JSON line (empty unless asked for).
-Results = tuple[int, list[tuple[Outcome, str]]]
+def run_batches(
+    work: Callable[[Any], T], tasks: Iterable[tuple[Batch, Any]], workers: int, ahead: int | None = None
+) -> Iterator[T]:
+    """Yield ``work(task)`` for each batch's task, in order, done here or in ``workers`` processes.
 
+    A batch that takes long holds up the order but not the other workers: they go up to ``ahead`` batches further
+    (without end where it is None: then results must be small).
 
-def read_batches(batches: Iterator[list[Unit | Rejected]], workers: int, as_json: bool) -> Iterator[Results]:
-    """Read the batches here or in ``workers`` processes, giving the results in the order of the batches."""
+    Raises:
+        WorkerDiedError: a worker process died; it says near which input.
+    """
     if workers == 1:
-        for batch in batches:
-            yield _read_batch(batch, as_json)
+        for _, task in tasks:
+            yield work(task)
         return
-    waiting: deque[tuple[list[Unit | Rejected], Future[Results]]] = deque()
+    waiting: deque[tuple[str, Future[T]]] = deque()
+    running: set[Future[T]] = set()
     try:
         with worker_pool(workers) as pool:
-            for batch in batches:
-                waiting.append((batch, pool.submit(_read_batch, batch, as_json)))
-                if len(waiting) >= workers * _BATCHES_IN_FLIGHT:
-                    yield waiting[0][1].result()
-                    waiting.popleft()
+            for batch, task in tasks:
+                future = pool.submit(work, task)
+                waiting.append((_name_of(batch), future))
+                running.add(future)
+                while waiting and waiting[0][1].done():
+                    yield waiting.popleft()[1].result()
+                while len(running) >= workers * _BATCHES_IN_FLIGHT:
+                    running = set(wait(running, return_when=FIRST_COMPLETED).not_done)
+                while ahead is not None and len(waiting) >= ahead:
+                    yield waiting.popleft()[1].result()
             while waiting:
-                yield waiting[0][1].result()
-                waiting.popleft()
+                yield waiting.popleft()[1].result()
     except WorkerDiedError as error:
-        near = next((unit.files[0] for batch, _ in waiting for unit in batch if isinstance(unit, Unit)), "the end")
+        near = next((name for name, future in waiting if not future.done() or future.exception()), "the end")
         raise WorkerDiedError(f"{error} (it was reading near {near})") from error
 
 
-def _read_batch(batch: list[Unit | Rejected], as_json: bool) -> Results:
-    """Read a batch; with ``as_json``, give documents as lines too, and spare the way back their bulk."""
-    results: list[tuple[Outcome, str]] = []
-    size = 0
-    for unit in batch:
-        if isinstance(unit, Rejected):
-            results.append((unit, ""))
-            continue
-        size += unit.size
-        for outcome in _read_unit(unit):
-            if as_json and isinstance(outcome, LegalDocument):
-                line = json.dumps(outcome.to_dict(), ensure_ascii=False) + "\n"
-                results.append((_without_text(outcome), line))
-            else:
-                results.append((outcome, ""))
-    return size, results
-
-
-def _without_text(document: LegalDocument) -> LegalDocument:
-    """What the summary counts, nothing else."""
-    return LegalDocument(
-        id=document.id,
-        source=document.source,
-        language=document.language,
-        document_type=document.document_type,
-        title="",
-        text="",
-        celex=document.celex,
-        warnings=document.warnings,
-    )
+def _name_of(batch: Batch) -> str:
+    return next((item.files[0].name for item in batch if isinstance(item, Folder)), "a rejected input")
 
 
 @lru_cache(maxsize=2)
-def _open_archive(path: str) -> ZipStore:
-    """Open an archive once per process: a dump's directory of members takes seconds to read."""
-    return ZipStore(path, path)
+def _open_archive(path: str) -> Archive:
+    return Archive.open(path)
 
 
-def _read_unit(unit: Unit) -> Iterator[Outcome]:
-    if unit.archive is None:
-        yield from _read_document(DiskStore(), unit)
-        return
-    try:
-        store = _open_archive(unit.archive)
-    except UnreadableError as error:
-        yield Rejected(unit.archive, str(error))
-        return
-    if unit.nested:
-        yield from _read_nested(store, unit.files[0], 1)
-    else:
-        yield from _read_document(store, unit)
+class FolderReader:
+    """Reads what was listed; ``bytes_read`` counts the XML, unpacked."""
 
+    def __init__(self) -> None:
+        self.bytes_read = 0
+        self._nested_left = 0
 
-def _read_nested(outer: ZipStore, member: str, depth: int) -> Iterator[Outcome]:
-    source = outer.source(member)
-    try:
-        if depth > _MAX_NESTING:
-            raise UnreadableError(f"more than {_MAX_NESTING} archives deep")
-        store = ZipStore(io.BytesIO(outer.read(member, MAX_NESTED_ARCHIVE_BYTES)), source)
-    except UnreadableError as error:
-        yield Rejected(source, str(error))
-        return
-    for unit in units_of_zip(store, archive=None):
-        if isinstance(unit, Rejected):
-            yield unit
-        elif unit.nested:
-            yield from _read_nested(store, unit.files[0], depth + 1)
+    def read(self, item: Folder | Rejected) -> Iterator[Found | Rejected]:
+        """Yield every document of one folder, or of an archive inside an archive, and what was rejected."""
+        if isinstance(item, Rejected):
+            yield item
+        elif item.archive is None:
+            yield from self._read_store(DiskStore(item.files), item)
         else:
-            yield from _read_document(store, unit)
+            try:
+                archive = _open_archive(item.archive)
+            except UnreadableError as error:
+                yield Rejected(printable(item.archive), str(error))
+                return
+            if item.nested:
+                self._nested_left = MAX_NESTED_TOTAL_BYTES
+                yield from self._read_nested(archive, item.archive, item.files[0], 1)
+            else:
+                yield from self._read_store(ZipStore(archive, item.files, item.archive), item)
+
+    def _read_nested(self, outer: Archive, label: str, member: Member, depth: int) -> Iterator[Found | Rejected]:
+        source = member_source(label, member.name)
+        try:
+            if depth > _MAX_NESTING:
+                raise UnreadableError(f"nested too deep: more than {_MAX_NESTING} archives deep")
+            self._take(member.size)
+            archive = outer.nested(member, MAX_NESTED_ARCHIVE_BYTES)
+            for item in folders_of_archive(archive, source, source, MAX_NESTED_MEMBERS):
+                if isinstance(item, Rejected):
+                    yield item
+                elif item.nested:
+                    yield from self._read_nested(archive, source, item.files[0], depth + 1)
+                else:
+                    self._take(item.size)
+                    yield from self._read_store(ZipStore(archive, item.files, source), item)
+        except UnreadableError as error:
+            yield Rejected(source, str(error))
+
+    def _take(self, size: int) -> None:
+        """Count what is unpacked from one archive inside an archive, and stop where it is too much."""
+        if size > self._nested_left:
+            raise UnreadableError(f"zip bomb: unpacks to more than {MAX_NESTED_TOTAL_BYTES >> 30} GiB in all")
+        self._nested_left -= size
+
+    def _read_store(self, store: Store, folder: Folder) -> Iterator[Found | Rejected]:
+        self.bytes_read += folder.size
+        try:
+            if folder.only and isinstance(store, DiskStore):
+                units: list[Unit | Rejected] = [unit_of_file(store, folder.only)]
+            else:
+                units = list(units_of(store))
+        except Exception as error:
+            yield Rejected(store.source(folder.files[0].name), _unexpected(error))
+            return
+        notice, problems = _read_notice(folder)
+        for unit in units:
+            if isinstance(unit, Rejected):
+                yield unit
+            else:
+                yield from _read_document(store, unit, notice, problems)
 
 
-def _read_document(store: Store, unit: Unit) -> Iterator[Outcome]:
+def _read_notice(folder: Folder) -> tuple[Notice | None, list[str]]:
+    """Return what the metadata archive says of the work whose folder this is, and what is wrong with it."""
+    if folder.notice is None:
+        return None, []
+    archive, member = folder.notice
+    try:
+        data = _open_archive(archive).read(member, MAX_XML_BYTES) if archive else DiskStore([member]).read(member.name)
+        return read_notice(data, work_of(member.name)), []
+    except Exception as error:
+        return None, [f"unreadable notice: {member.name}: {error}"]
+
+
+def _read_document(store: Store, unit: Unit, notice: Notice | None, warnings: list[str]) -> Iterator[Found | Rejected]:
     """Read the files of one document; an unreadable annex leaves the document with a warning."""
     source = store.source(unit.files[0])
     files: list[ParsedFile] = []
-    problems = [f"missing annex: {name} is named but not there" for name in unit.missing]
+    problems = warnings + [f"missing annex: {name} is named but not there" for name in unit.missing]
+    digest = xxhash.xxh3_64()
     for name in unit.files:
         try:
-            files.append(read_file(store.read(name), first_note=files[-1].last_note + 1 if files else 1))
+            data = store.read(name)
+            digest.update(data)
+            files.append(read_file(data, first_note=files[-1].last_note + 1 if files else 1))
         except Exception as error:
             reason = str(error) if isinstance(error, UnreadableError) else _unexpected(error)
             yield Rejected(store.source(name), reason)
             if not files:
-                yield from (
-                    Rejected(store.source(other), f"its act, {source}, is unreadable") for other in unit.files[1:]
-                )
+                why = f"its act is unreadable: {source}"
+                yield from (Rejected(store.source(other), why) for other in unit.files[1:])
                 return
             problems.append(f"unreadable annex: {name}: {reason}")
     try:
-        document = assemble(files, unit.description, source)
+        document = assemble(files, unit.description, source, notice)
     except Exception as error:
         yield Rejected(source, _unexpected(error))
         return
     document.warnings += problems
-    yield document
+    yield Found(document, files[0].root, digest.intdigest())
 
 
 def _unexpected(error: Exception) -> str:
     """Give a reason for what no rule foresees: one strange file must not end a run over millions."""
-    return f"unexpected structure ({type(error).__name__}: {error})"
+    return f"unexpected structure: {type(error).__name__}: {error}"

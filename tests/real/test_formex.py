@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.document import LegalDocument
-from preprocessing.formex.parse import parse_to_json_lines, read_documents
+from preprocessing.formex.parse import parse_to_file, read_documents
 from preprocessing.languages import LANGUAGES
 from tests.real.conftest import SHARED
 
@@ -85,7 +85,7 @@ def test_the_judge_finds_text_tables_notes_and_articles_as_officially_rendered(
 ) -> None:
     """Some twenty documents: tables, formulas, deleted spans, annex files, a judgment."""
     works = ("32009L0031", "32011R1319", "32012R0601", "62018CJ0311")
-    parse_to_json_lines([dev_folder / "formex" / work for work in works], tmp_path / "out.jsonl")
+    parse_to_file([dev_folder / "formex" / work for work in works], tmp_path / "out.jsonl")
     command = [sys.executable, str(JUDGE), "--index", str(dev_folder / "index.tsv"), "--only", f"^({'|'.join(works)})"]
     command += ["--parsed", str(tmp_path / "out.jsonl"), "--json", str(tmp_path / "report.json")]
     subprocess.run(command, check=True, capture_output=True)

@@ -32,7 +32,8 @@ def acts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for language in LANGUAGES:
         for number in range(1, 7):
             write_act(folder / language, number, language, kind="DIR" if number == 3 else "REG")
-    write_act(folder / "again", 1, "en")
+    again = write_act(folder / "again", 1, "en")
+    again.write_bytes(again.read_bytes() + b"\n")  # the same text, but not the same file
     write_act(folder / "short", 7, "en", articles=0)
     (folder / "broken.xml").write_text("<ACT><TITLE>")
     return folder

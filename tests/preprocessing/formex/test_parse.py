@@ -13,7 +13,7 @@ import pytest
 from preprocessing.document import LegalDocument
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.formex.inputs import Rejected
-from preprocessing.formex.parse import parse_to_json_lines, read_documents
+from preprocessing.formex.parse import Nobody, parse_to_file, read_documents
 from tests.preprocessing.formex.invented import DECLARATION, NUMBER, act, annex, article, description, write
 
 GOOD = act(article("1", "Good text."))
@@ -73,6 +73,17 @@ def test_one_file_of_a_document_is_enough_to_read_it(tmp_path: Path, name: str) 
     assert name != "a.xml" or len(document.annexes) == 1
 
 
+class Watching(Nobody):
+    size = read = documents = 0
+
+    def start(self, size: int, done: int) -> None:
+        self.size, self.read = size, done
+
+    def step(self, size: int, documents: int) -> None:
+        self.read += size
+        self.documents = documents
+
+
 BAD = {
     "empty.xml": (b"", "empty file"),
     "nul.xml": (b"\x00" * 100, "nothing but blanks or NUL bytes"),
@@ -85,7 +96,7 @@ BAD = {
     "laughs.xml": (b'<!DOCTYPE ACT [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><ACT>&b;</ACT>', "has a DOCTYPE"),
     "undefined.xml": (b"<ACT>&x;</ACT>", "not well-formed XML"),
     "latin.xml": (b'<?xml version="1.0" encoding="UTF-8"?><ACT>\xe9</ACT>', "not valid UTF-8"),
-    "x.doc.xml": (description("missing.xml"), "describes missing.xml, which is not beside it"),
+    "x.doc.xml": (description("missing.xml"), "described file missing: missing.xml"),
     "list.xml": (b"<PUBLICATION/>", "describes documents"),
 }
 
@@ -127,11 +138,11 @@ def test_an_unreadable_annex_leaves_the_act_and_an_unreadable_act_takes_its_anne
     assert document.warnings[0].startswith("unreadable annex: ")
     assert reasons["annex.xml"].startswith("not well-formed")
     assert reasons["act.xml"].startswith("not well-formed")
-    assert reasons["more.xml"].startswith("its act, ")
+    assert reasons["more.xml"].startswith("its act is unreadable: ")
 
 
 def test_archives_and_archives_in_them_are_read_in_memory(tmp_path: Path) -> None:
-    inner = zipped(a__xml=GOOD, a__doc__xml=description("a.xml"))
+    inner = zipped(a__xml=act(article("1", "Inner text.")), a__doc__xml=description("a.xml"))
     data = zipped(**{"uuid/fmx4/b.xml": GOOD, "issues/i.zip": inner, "uuid/fmx4/x.tif": b"II*", "bad.zip": b"PK"})
     (tmp_path / "LEG_EN_FMX.zip").write_bytes(data)
     documents, reasons = read(tmp_path)
@@ -150,7 +161,7 @@ def test_dangerous_and_damaged_members_are_refused_by_name(tmp_path: Path) -> No
     (tmp_path / "cut.zip").write_bytes(zipped(a__xml=GOOD)[:-30])
     documents, reasons = read(tmp_path)
     assert [Path(document.source).name for document in documents] == ["good.xml"]
-    assert reasons["out.xml"] == "the member's name leads out of the archive"
+    assert reasons["out.xml"] == "unsafe name: it leads out of the archive"
     assert reasons["damaged.xml"].startswith("damaged archive member")
     assert reasons["cut.zip"].startswith("not a readable zip archive")
 
@@ -174,8 +185,8 @@ def test_the_output_is_the_same_for_any_number_of_workers(tmp_path: Path) -> Non
     for number in range(150):
         text = f"Text {number}." if number % 10 else "<P>"
         write(tmp_path / "in" / f"{number % 7}", **{f"{number}__xml": act(article("1", text))})
-    one = parse_to_json_lines([tmp_path / "in"], tmp_path / "one.jsonl", workers=1)
-    three = parse_to_json_lines([tmp_path / "in"], tmp_path / "three.jsonl", workers=3)
+    one = parse_to_file([tmp_path / "in"], tmp_path / "one.jsonl", workers=1)
+    three = parse_to_file([tmp_path / "in"], tmp_path / "three.jsonl", workers=3)
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "three.jsonl").read_bytes()
     assert (tmp_path / "one.rejected.jsonl").read_bytes() == (tmp_path / "three.rejected.jsonl").read_bytes()
     assert (one.documents, one.rejected) == (three.documents, three.rejected) == (135, 15)
@@ -183,22 +194,23 @@ def test_the_output_is_the_same_for_any_number_of_workers(tmp_path: Path) -> Non
 
 def test_json_lines_hold_whole_documents_and_the_summary_counts_them(tmp_path: Path) -> None:
     write(tmp_path / "in", good__xml=GOOD, bad__xml=b"<ACT>", judged__xml=f"{DECLARATION}<ORDER/>".encode())
-    read_bytes: list[int] = []
-    summary = parse_to_json_lines([tmp_path / "in"], tmp_path / "out.jsonl", on_progress=read_bytes.append)
+    watcher = Watching()
+    summary = parse_to_file([tmp_path / "in"], tmp_path / "out.jsonl", watcher=watcher)
     lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
     documents = [LegalDocument.from_dict(json.loads(line)) for line in lines]
     assert documents == read(tmp_path / "in")[0]
     assert json.loads((tmp_path / "out.rejected.jsonl").read_text())["source"] == str(tmp_path / "in" / "bad.xml")
     assert summary.to_dict()["by_type"] == {"regulation": 1, "order": 1}
     assert summary.to_dict()["warnings"] == {"no text": 1, "no CELEX number": 1}
-    assert sum(read_bytes) == summary.bytes_read == sum(path.stat().st_size for path in (tmp_path / "in").iterdir())
+    assert watcher.size == watcher.read == summary.bytes_read
+    assert summary.bytes_read == sum(path.stat().st_size for path in (tmp_path / "in").iterdir())
     assert "2 documents" in summary.text() and "with CELEX   50.0%" in summary.text()
 
 
 def test_where_nothing_is_readable_the_reasons_stay_and_no_output_appears(tmp_path: Path) -> None:
     write(tmp_path / "in", bad__xml=b"<ACT>")
     with pytest.raises(RecipeError, match=r"no FORMEX document could be read.*bad\.xml: not well-formed"):
-        parse_to_json_lines([tmp_path / "in"], tmp_path / "out.jsonl")
+        parse_to_file([tmp_path / "in"], tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
     assert "bad.xml" in (tmp_path / "out.rejected.jsonl").read_text()
 
