@@ -19,27 +19,27 @@ def find_metadata(run: str) -> re.Match[str] | None:
 def take_metadata(name: str, run: str, text: str, following: Iterator[tuple[str, str]]) -> tuple[Element, str, str]:
     """Read the element ``name`` that begins with ``run``, taking as many runs and texts as it needs.
 
-    Returns the element, the rest of the run in which it ends (empty where nothing is left of it), and the text after
-    that run.
+    Other acts' descriptions inside it, many times its own size, are passed over. Returns the element, the rest of
+    the run in which it ends (empty where nothing is left of it), and the text after that run.
     """
-    tag = re.compile(rf"<(/?){re.escape(name)}(?=[\s/>])[^<>]*?(/?)>")
+    tag = re.compile(rf"<(/?)({'|'.join(map(re.escape, (name, *OTHER_ACTS)))})(?=[\s/>])[^<>]*?(/?)>")
     taken: list[str] = []
-    depth = 0
+    depth = others = 0
     while True:
         tags = f"<{run}>"
+        position = 0
         for match in tag.finditer(tags):
-            depth += -1 if match[1] else 0 if match[2] else 1
-            if depth == 0:
-                taken.append(tags[: match.end()])
-                return _tree("".join(taken)), tags[match.end() + 1 : -1], text
-        taken += (tags, text)
+            change = -1 if match[1] else 0 if match[3] else 1
+            if match[2] != name:
+                if not others:
+                    taken.append(tags[position : match.start()])
+                others += change
+                position = match.end()
+            elif not others:
+                depth += change
+                if depth == 0:
+                    taken.append(tags[position : match.end()])
+                    return fromstring("".join(taken)), tags[match.end() + 1 : -1], text
+        if not others:
+            taken += (tags[position:], text)
         run, text = next(following)
-
-
-def _tree(source: str) -> Element:
-    element = fromstring(source)
-    for parent in list(element.iter()):
-        for child in list(parent):
-            if child.tag in OTHER_ACTS:
-                parent.remove(child)
-    return element

@@ -9,13 +9,14 @@ What single elements do is in :mod:`preprocessing.formex.rules`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from preprocessing.document import Reference
 from preprocessing.formex import rules
-from preprocessing.formex.deletions import CLOSED, REPEALED, mark_deletions
+from preprocessing.formex.deletions import Mark, close_open_ends, read_mark
 from preprocessing.formex.embedded import find_metadata, take_metadata
 from preprocessing.formex.parsed import DESCRIPTION_ROOTS, TEXT_ROOTS, ArticleLines, ParsedFile, Span
 from preprocessing.formex.text import BREAK, PARAGRAPH, flat, to_lines, without_calls
@@ -102,10 +103,8 @@ class FileReader:
         """Go through the file and return what was found."""
         self.root = self._check_root()
         self.spans.append(Span("root", 0))
-        source = flat(self.source)
-        if "?" in source and "<?" in source:
-            source, unclosed = mark_deletions(source)
-            self.warnings += ["unclosed deletion: taken to end with the element it stands in"] * unclosed
+        source, open_ends = close_open_ends(flat(self.source))
+        self.warnings += ["unclosed deletion: taken to end with the element it stands in"] * open_ends
         self._run(cut(source))
         self.flush_notes()
         return ParsedFile(
@@ -181,7 +180,9 @@ class FileReader:
                 if begin := find_metadata(run):
                     program, text = self._read_metadata(run, begin, text, following)
                 else:
-                    program = programs[run] = _compile(run)
+                    program = _compile(run)
+                    if "?" not in run:  # hardly an instruction occurs twice
+                        programs[run] = program
             if isinstance(program, str):
                 put(program)
             else:
@@ -207,21 +208,19 @@ class FileReader:
             begin = find_metadata(run)
         return tuple(steps + _steps_of_run(run)), text
 
-    def open_deletion(self, deletion: tuple[str, bool]) -> None:
-        """Begin text that is no longer in force; ``deletion`` is its span and whether the act itself repeals it."""
-        span, repealed = deletion
-        if repealed and not self.title and len(self.spans) == 1:
-            self.repealed = True
-        self.deleted_spans += 1
-        if not self.deleted:
-            self.deleted_from = len(self.text)
-        self.deleted.add(span)
-
-    def close_deletion(self, span: str) -> None:
-        """End it: what was read of it is dropped."""
-        self.deleted.discard(span)
-        if not self.deleted:
-            del self.text[self.deleted_from :]
+    def deletion(self, mark: Mark) -> None:
+        """Begin text that is no longer in force, or end it: what was read of it is dropped."""
+        if mark.opens:
+            if mark.repealed and not self.title and len(self.spans) == 1:
+                self.repealed = True
+            self.deleted_spans += 1
+            if not self.deleted:
+                self.deleted_from = len(self.text)
+            self.deleted.add(mark.span)
+        elif mark.span in self.deleted:
+            self.deleted.remove(mark.span)
+            if not self.deleted:
+                del self.text[self.deleted_from :]
 
 
 def _compile(run: str) -> Program:
@@ -251,20 +250,21 @@ def _steps_of_run(run: str) -> list[Step]:
     return steps
 
 
-def _steps(tag: str) -> list[str | Step]:
+@lru_cache(maxsize=20_000)
+def _steps(tag: str) -> Sequence[str | Step]:
     """Return what the start, the end or both of an element do: strings to put, or rules and their attributes."""
     if tag[0] == "/":
         rule = rules.END.get(tag[1:].rstrip(), BREAK)
         return [rule if rule.__class__ is str else (rule, None)]
     if tag[0] == "?":
-        kind, span = tag.rstrip("?").split()
-        if kind == CLOSED:
-            return [(FileReader.close_deletion, span)]
-        return [(FileReader.open_deletion, (span, kind == REPEALED))]
+        if tag[-1] != "?":
+            raise _OddTagError
+        mark = read_mark(tag[1:-1])
+        return [(FileReader.deletion, mark)] if mark else []
     name = re.split(r"[\s/]", tag, maxsplit=1)[0]
     rule = rules.START.get(name, BREAK)
     attributes = attributes_of(tag)
     if attributes is None:
         raise _OddTagError
     steps = [rule if rule.__class__ is str else (rule, attributes)]
-    return steps + _steps(f"/{name}") if tag[-1] == "/" else steps
+    return [*steps, *_steps(f"/{name}")] if tag[-1] == "/" else steps

@@ -114,7 +114,7 @@ def _clean(text: str) -> str:
 
 def to_lines(text: str) -> list[str]:
     """Turn gathered text into clean, non-empty lines (footnote calls still marked)."""
-    return [line for part in _clean(text).split(BREAK) if (line := part.strip(" "))]
+    return [line for part in _clean(text).split(BREAK) if part and (line := part.strip(" "))]
 
 
 def to_row(text: str) -> str:

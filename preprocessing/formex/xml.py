@@ -24,6 +24,7 @@ _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _BEFORE_TEXT = re.compile(r">([^<]+)<")
 _CHARACTER = re.compile(r"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 _ATTRIBUTE = re.compile(r"""\s([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_INSTRUCTION = re.compile(r"<\?(.*?)\?>", re.DOTALL)
 _PREDEFINED = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
 
@@ -161,8 +162,9 @@ def _canonical(data: bytes) -> str:
 
 
 def canonical(text: str) -> str:
-    """Write vetted XML again so that ``>`` stands nowhere but at the end of a tag."""
-    return _canonical(text.encode("utf-8"))
+    """Write vetted XML again so that angle brackets stand nowhere but around tags."""
+    escaped = _INSTRUCTION.sub(lambda match: f"<?{match[1].replace('<', '&lt;').replace('>', '&gt;')}?>", text)
+    return _canonical(escaped.encode("utf-8"))
 
 
 def _character(match: re.Match[str]) -> str:
