@@ -36,7 +36,12 @@ def close_span(reader: FileReader) -> None:
         span.end = reader.flush_notes()
         if span.end > span.start:  # else it stands in a deleted span
             reader.annexes.append(span)
-    elif reader.waiting_notes and not any(outer.kind == "section" for outer in reader.spans):
+
+
+def close_part(reader: FileReader) -> None:
+    """End the preamble or the enacting terms: their footnotes follow, as at the foot of a page."""
+    reader.put(BREAK)
+    if not reader.guard and reader.waiting_notes:
         reader.flush_notes()
 
 
@@ -58,7 +63,6 @@ def close_title(reader: FileReader) -> None:
         reader.passages.append(Span("heading", start, end))
     if span.kind == "root":
         reader.title = reader.title or title
-        reader.flush_notes()
     else:
         span.title = span.title or title
 
@@ -82,7 +86,6 @@ def close_recital(reader: FileReader) -> None:
     span.end = reader.flush()
     if span.end > span.start and reader.root not in CASE_LAW:
         reader.recitals.append(span)
-    reader.flush_notes()
 
 
 def open_article(reader: FileReader, attributes: Attributes) -> None:
@@ -108,7 +111,6 @@ def close_article(reader: FileReader) -> None:
     reader.article = None
     if not article.dead:
         reader.articles.append(article)
-    reader.flush_notes()
 
 
 def open_article_title(reader: FileReader, _: Attributes) -> None:

@@ -41,6 +41,18 @@ def test_footnotes_are_called_in_the_sentence_and_printed_once_after_it() -> Non
     assert lines(body) == ["Article 1", "The body [1], and again [1].", "[1] OJ L 1."]
 
 
+def test_footnotes_follow_the_preamble_the_enacting_terms_and_each_annex() -> None:
+    note = '<NOTE NOTE.ID="{0}"><P>OJ {0}.</P></NOTE>'.format
+    body = f"""<PREAMBLE><GR.VISA><VISA>Seen{note("A")},</VISA></GR.VISA><GR.CONSID><CONSID><NP><NO.P>(1)</NO.P>
+      <TXT>So.</TXT></NP></CONSID></GR.CONSID></PREAMBLE><ENACTING.TERMS>
+      <ARTICLE><TI.ART>Article 1</TI.ART><ALINEA>One{note("B")}.</ALINEA></ARTICLE>
+      <ARTICLE><TI.ART>Article 2</TI.ART><ALINEA>Two.</ALINEA></ARTICLE></ENACTING.TERMS>
+      <CONS.ANNEX><TITLE><TI><P>ANNEX</P></TI></TITLE><CONTENTS><P>Three{note("C")}.</P></CONTENTS></CONS.ANNEX>"""
+    preamble = ["Seen [1],", "(1) So.", "[1] OJ A."]
+    terms = ["Article 1", "One [2].", "Article 2", "Two.", "[2] OJ B."]
+    assert lines(body) == [*preamble, *terms, "ANNEX", "Three [3].", "[3] OJ C."]
+
+
 def test_taking_footnote_calls_out_glues_no_words() -> None:
     assert without_calls("one\x023\x03two \x024\x03, three\x025\x03.") == "one two, three."
 
