@@ -1,8 +1,8 @@
 """Text that is no longer in force: consolidated acts keep it between two processing instructions.
 
 ``<?CLG.MDFO ... IDREF="C012" ACTION="DELETED"?>`` opens such a span, ``<?CLG.MDFC ID="C012" ...?>`` closes it; both
-may stand anywhere, so that spans cross elements and each other. All other instructions (page breaks, spans that were
-replaced or inserted) say nothing about the text.
+may stand anywhere, so that spans cross elements and each other. Those around text that was replaced or inserted say
+one thing: words do not go on across them. All other instructions (page breaks) say nothing about the text.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ _OPENING_ID = re.compile(r"""\bIDREF=["']([^"']*)["']""")
 _CLOSING_ID = re.compile(r"""\sID=["']([^"']*)["']""")
 _OPENING = re.compile(r"<\?(CLG\.MDFO\s[^?]*)\?>")
 _CLOSING = re.compile(r"""<\?CLG\.MDFC\s[^?]*?\bID=["']([^"']*)["']""")
+_MARK_BEFORE_WORD = re.compile(r"<\?CLG\.MDF[^<>]*\?>(?=\w)")
 _TAG = re.compile(r"<(/?)([^<>]*?)(/?)>")
 
 
@@ -61,6 +62,23 @@ def close_open_ends(source: str) -> tuple[str, int]:
             depth += not tag[3]
     kept.append(source[position:])
     return "".join(kept), len(open_ended)
+
+
+def part_words(source: str) -> str:
+    """Set a space where nothing but marks of amendments stands between two words (``an<?CLG.MDFC ..?>EU``)."""
+    if "CLG.MDF" not in source:
+        return source
+    kept: list[str] = []
+    position = 0
+    for mark in _MARK_BEFORE_WORD.finditer(source):
+        before = mark.start()
+        while source.endswith("?>", 0, before):
+            before = source.rindex("<?", 0, before)
+        if source[before - 1].isalnum():
+            kept += (source[position : mark.end()], " ")
+            position = mark.end()
+    kept.append(source[position:])
+    return "".join(kept)
 
 
 def _id(pattern: re.Pattern[str], instruction: str) -> str:

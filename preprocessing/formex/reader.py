@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 
 from preprocessing.document import Reference
 from preprocessing.formex import rules
-from preprocessing.formex.deletions import Mark, close_open_ends, read_mark
+from preprocessing.formex.deletions import Mark, close_open_ends, part_words, read_mark
 from preprocessing.formex.embedded import find_metadata, take_metadata
 from preprocessing.formex.parsed import DESCRIPTION_ROOTS, TEXT_ROOTS, ArticleLines, ParsedFile, Span
 from preprocessing.formex.text import BREAK, PARAGRAPH, flat, to_lines, without_calls
@@ -105,7 +105,7 @@ class FileReader:
         self.spans.append(Span("root", 0))
         source, open_ends = close_open_ends(flat(self.source))
         self.warnings += ["unclosed deletion: taken to end with the element it stands in"] * open_ends
-        self._run(cut(source))
+        self._run(cut(part_words(source)))
         self.flush_notes()
         return ParsedFile(
             root=self.root,

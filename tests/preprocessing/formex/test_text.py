@@ -116,6 +116,12 @@ def test_replaced_and_inserted_text_is_in_force(action: str) -> None:
     assert lines(f"<P>kept{DELETED.format(action)}, new{CLOSED} on</P>") == ["kept, new on"]
 
 
+def test_a_word_ends_where_an_amendment_begins_or_ends() -> None:
+    opened = DELETED.format("REPLACED")
+    assert lines(f"<P>{opened}an{CLOSED}{opened}EU{CLOSED}act, {opened}new{CLOSED}.</P>") == ["an EU act, new."]
+    assert lines(f"<P>kept{DELETED.format('DELETED')}gone{CLOSED}on</P>") == ["kept on"]
+
+
 def test_a_deletion_that_is_never_closed_ends_with_its_element() -> None:
     file = read_file(act(f"<LIST><ITEM>kept</ITEM>{DELETED.format('DELETED')}<ITEM>gone</ITEM></LIST><P>in force</P>"))
     assert file.lines[2:] == ["kept", "in force"]
