@@ -16,6 +16,7 @@ from preprocessing.formex.text import (
     JOIN,
     LIST_MARKERS,
     OPERATORS,
+    format_code,
     format_number,
     glyph,
     subscript,
@@ -158,8 +159,11 @@ def open_formatted(reader: FileReader, attributes: Attributes) -> None:
 
 
 def close_formatted(reader: FileReader) -> None:
-    if reader.closers.pop() == "NUMBER":
+    kind = reader.closers.pop()
+    if kind in ("NUMBER", "DECIMAL"):
         _rewrite(reader, format_number)
+    elif kind in ("CN", "TARIC"):
+        _rewrite(reader, format_code)
     else:
         reader.marks.pop()
 

@@ -83,6 +83,10 @@ _SUPERSCRIPT = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹�
 _SUBSCRIPT = str.maketrans("0123456789+-−–", "₀₁₂₃₄₅₆₇₈₉₊₋₋₋")
 _SIGNED_DIGITS = re.compile(r"[+−–-]?\d+[+−–-]?|[+−–-]")
 
+_LONG_NUMBER = re.compile(r"([+−–-]?)([1-9]\d{3,30})([.,]\d+)?", re.ASCII)
+_CUSTOMS_CODE = re.compile(r"(ex)?\s?(\d{4})((?:\d\d){1,3})", re.ASCII)
+_PAIRS = re.compile(r"\d\d")
+
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
 _CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
 _CALL_BEFORE_WORD = re.compile(f"{CALL}\\d+{CALL_END}(?=\\w)")
@@ -141,11 +145,18 @@ def without_calls(text: str) -> str:
 
 
 def format_number(text: str) -> str:
-    """Group the digits of a whole number by threes with no-break spaces, as printed: ``35000`` -> ``35 000``."""
-    sign, digits = ("", text) if text[:1] not in "+-−–" else (text[:1], text[1:])
-    if not (digits.isdecimal() and len(digits) > 3):
+    """Group the digits before the decimal comma by threes with no-break spaces, as printed: ``35000`` -> ``35 000``."""
+    match = _LONG_NUMBER.fullmatch(text)
+    if not match:
         return text
-    return f"{sign}{int(digits):,}".replace(",", "\u00a0") if digits[0] != "0" else text
+    digits = f"{int(match[2]):,}".replace(",", "\u00a0")
+    return f"{match[1]}{digits}{match[3] or ''}"
+
+
+def format_code(text: str) -> str:
+    """Part the digits of a customs code as printed: ``08103010`` -> ``0810 30 10``."""
+    match = _CUSTOMS_CODE.fullmatch(text)
+    return "\u00a0".join([*filter(None, match.groups()[:2]), *_PAIRS.findall(match[3])]) if match else text
 
 
 def superscript(text: str) -> str:

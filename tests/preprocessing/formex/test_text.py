@@ -67,14 +67,18 @@ def test_table_rows_are_lines_with_cells_in_their_columns() -> None:
 
 @pytest.mark.parametrize(
     ("written", "printed"),
-    [("35000", "35\u00a0000"), ("-1234567", "-1\u00a0234\u00a0567"), ("70", "70"), ("0,25", "0,25"), ("0123", "0123")],
+    [
+        ("35000", "35\u00a0000"),
+        ("-1234567", "-1\u00a0234\u00a0567"),
+        ("70", "70"),
+        ("0,25", "0,25"),
+        ("0123", "0123"),
+        ("–1234,5678", "–1\u00a0234,5678"),
+        ("2099/12", "2099/12"),
+    ],
 )
 def test_numbers_are_grouped_by_threes(written: str, printed: str) -> None:
     assert format_number(written) == printed
-
-
-def test_customs_codes_are_not_grouped() -> None:
-    assert lines('<P><FT TYPE="CN">02071460</FT> <FT TYPE="DECIMAL">1,5</FT></P>') == ["02071460 1,5"]
 
 
 def test_raised_and_lowered_digits_are_told_apart_from_plain_ones() -> None:
@@ -97,6 +101,21 @@ def test_formulas_are_written_on_one_line() -> None:
 
 def test_tails_of_processing_instructions_are_text() -> None:
     assert lines("<P>before<?PAGE NO='2'?> after</P>") == ["before after"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "printed"),
+    [
+        ("CN", "08103010", "0810\u00a030\u00a010"),
+        ("CN", "ex811292", "ex\u00a08112\u00a092"),
+        ("TARIC", "0810301025", "0810\u00a030\u00a010\u00a025"),
+        ("CN", "0810", "0810"),
+        ("CODE", "08103010", "08103010"),
+        ("DECIMAL", "1234,5", "1\u00a0234,5"),
+    ],
+)
+def test_codes_of_customs_are_parted_and_other_codes_are_not(kind: str, written: str, printed: str) -> None:
+    assert lines(f'<P><FT TYPE="{kind}">{written}</FT></P>') == [printed]
 
 
 DELETED = '<?CLG.MDFO ID="O1" IDREF="C1" ACTION="{}" LEVEL="TEXT"?>'
