@@ -89,7 +89,7 @@ _PAIRS = re.compile(r"\d\d")
 
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
 _CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
-_CALL_BEFORE_WORD = re.compile(f"{CALL}\\d+{CALL_END}(?=\\w)")
+_CALLS_BEFORE_WORD = re.compile(f"{CALL}(\\d+){CALL_END}(?=[\\w(«“‘„])")
 # White space of the file's own layout, and separators that would break lines in readers of the output.
 _AS_SPACE = ("\n", "\r", "\t", "\u0085", "\u2028", "\u2029")
 # Marks for typesetting that carry no text: soft hyphen, zero-width space, byte order mark.
@@ -133,15 +133,17 @@ def to_row(text: str) -> str:
 
 
 def with_calls(text: str) -> str:
-    """Print footnote calls as `` [12]``."""
-    return _CALLS.sub(r" [\1]", text.replace(f" {CALL}", CALL)) if CALL in text else text
+    """Print footnote calls as `` [12]``, apart from a word or bracket after them."""
+    if CALL not in text:
+        return text
+    return _CALLS.sub(r" [\1]", _CALLS_BEFORE_WORD.sub(r" [\1] ", text.replace(f" {CALL}", CALL)))
 
 
 def without_calls(text: str) -> str:
     """Take footnote calls out."""
     if CALL not in text:
         return text
-    return _CALLS.sub("", _CALL_BEFORE_WORD.sub(" ", text.replace(f" {CALL}", CALL)))
+    return _CALLS.sub("", _CALLS_BEFORE_WORD.sub(" ", text.replace(f" {CALL}", CALL)))
 
 
 def format_number(text: str) -> str:

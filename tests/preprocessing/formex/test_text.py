@@ -53,8 +53,10 @@ def test_footnotes_follow_the_preamble_the_enacting_terms_and_each_annex() -> No
     assert lines(body) == [*preamble, *terms, "ANNEX", "Three [3].", "[3] OJ C."]
 
 
-def test_taking_footnote_calls_out_glues_no_words() -> None:
-    assert without_calls("one\x023\x03two \x024\x03, three\x025\x03.") == "one two, three."
+def test_footnote_calls_glue_no_words_whether_printed_or_taken_out() -> None:
+    text = "one\x023\x03two \x024\x03, three\x025\x03(four)\x026\x03\x027\x03."
+    assert without_calls(text) == "one two, three (four)."
+    assert with_calls(text) == "one [3] two [4], three [5] (four) [6] [7]."
 
 
 def test_table_rows_are_lines_with_cells_in_their_columns() -> None:
