@@ -8,6 +8,7 @@ once and looked up afterwards: that, not a faster way to call back for every tag
 
 from __future__ import annotations
 
+import codecs
 import re
 from xml.etree.ElementTree import Element, ParseError, fromstring
 from xml.parsers import expat
@@ -21,6 +22,15 @@ MAX_NESTING = 1_000
 
 _DECLARATION = re.compile(rb"<\?xml\s[^>]*?\?>")
 _ENCODING = re.compile(rb"""\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+# Python knows many more, among them some that are no encodings of text
+_ENCODINGS = re.compile(r"utf-8|ascii|utf-16(-[lb]e)?|iso8859-\d+|cp125\d")
+_WIDE = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"<\x00", "utf-16-le"), (b"\x00<", "utf-16-be"))
+# expat knows UTF-8 by this name alone
+_DECLARED_OTHERWISE = re.compile(
+    rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?\sencoding\s*=\s*["'](?!utf-8["'])""", re.IGNORECASE
+)
+_DECLARATION_BYTES = 1024
+_CONTROLS = re.compile("[\x80-\x9f]")
 _BEFORE_TEXT = re.compile(r">([^<]+)<")
 _CHARACTER = re.compile(r"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 _ATTRIBUTE = re.compile(r"""\s([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -99,24 +109,64 @@ def read_tree(data: bytes) -> Element:
 
 
 def _decode(data: bytes) -> tuple[bytes, str]:
-    """Return the file as UTF-8 bytes without a declaration of another encoding, and as text."""
-    encoding = "utf-8"
-    declaration = _DECLARATION.match(data.removeprefix(b"\xef\xbb\xbf"))
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif declaration and (declared := _ENCODING.search(declaration[0])):
-        encoding = declared[1].decode("ascii")
+    """Return the file as UTF-8 bytes without a declaration of another encoding, and as text.
+
+    A declaration that is not true is refused: guessing would pass off wrong letters as law.
+    """
+    if data.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        raise UnreadableError("unknown encoding: UTF-32")
+    wide = next((encoding for mark, encoding in _WIDE if data.startswith(mark)), None)
+    marked = data.startswith(b"\xef\xbb\xbf")
+    encoding = wide or _declared(data[3:_DECLARATION_BYTES] if marked else data[:_DECLARATION_BYTES]) or "utf-8"
+    if not wide and (encoding.startswith("utf-16") or (marked and encoding != "utf-8")):
+        raise UnreadableError(f"mis-declared encoding: says {encoding.upper()}, but is not")
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"not valid {encoding.upper()}: {error.reason} at byte {error.start}") from error
-    except LookupError as error:
-        raise UnreadableError(f"unknown encoding {encoding}") from error
+        why = f"{error.reason} at byte {error.start}"
+        if encoding in ("utf-8", wide):
+            raise UnreadableError(f"not valid {encoding.upper()}: {why}") from error
+        raise UnreadableError(f"mis-declared encoding: says {encoding.upper()}, but is not ({why})") from error
     text = text.removeprefix("\ufeff")
-    if encoding.lower() in ("utf-8", "utf8"):
+    if wide and not (_declared(text[:_DECLARATION_BYTES].encode()) or wide).startswith("utf-16"):
+        raise UnreadableError(f"mis-declared encoding: is {wide.upper()}, but says otherwise")
+    if encoding == "utf-8" and not _DECLARED_OTHERWISE.match(data):
         return data, text
+    if encoding != "utf-8" and not wide and not data.isascii():
+        if _is_utf8(data):
+            raise UnreadableError(f"mis-declared encoding: says {encoding.upper()}, but is UTF-8")
+        if encoding.startswith("iso8859") and _CONTROLS.search(text):
+            raise UnreadableError(f"mis-declared encoding: says {encoding.upper()}, but has letters beyond it")
     text = re.sub(r"^\s*<\?xml\s.*?\?>", "", text, count=1, flags=re.DOTALL)
     return text.encode("utf-8", "surrogatepass"), text
+
+
+def _declared(start: bytes) -> str | None:
+    """Return Python's name of the encoding that a file declares, if it does.
+
+    Raises:
+        UnreadableError: it is none that XML files are written in.
+    """
+    declaration = _DECLARATION.match(start)
+    declared = _ENCODING.search(declaration[0]) if declaration else None
+    if not declared:
+        return None
+    name = declared[1].decode("ascii")
+    try:
+        encoding = codecs.lookup(name).name
+    except LookupError:
+        encoding = ""
+    if not _ENCODINGS.fullmatch(encoding):
+        raise UnreadableError(f"unknown encoding: {name}")
+    return encoding
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _vet(data: bytes) -> None:
