@@ -13,6 +13,7 @@ from preprocessing.formex.text import (
     CALL,
     CALL_END,
     CELL,
+    COLUMN,
     JOIN,
     LIST_MARKERS,
     OPERATORS,
@@ -21,7 +22,7 @@ from preprocessing.formex.text import (
     glyph,
     subscript,
     superscript,
-    to_lines,
+    to_line,
     to_row,
 )
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 Attributes = dict[str, str]
 
-# A column number beyond this is a mistake, not a table.
-_MAX_COLUMNS = 200
 # Separators of terms and definitions that follow the term without a space, unlike "=" or a dash.
 _CLOSE_UP = ("", ":", ";", ",", ".")
 
@@ -57,24 +56,14 @@ def close_table(reader: FileReader) -> None:
 
 def open_row(reader: FileReader, _: Attributes) -> None:
     reader.marks.append(len(reader.text))
-    reader.columns.append(0)
 
 
-def open_cell(reader: FileReader, attributes: Attributes) -> None:
-    """Begin a cell at its column: where others reach down or across into the row, empty cells keep the place."""
-    columns = reader.columns
-    if not columns:  # outside any row
-        reader.put(BREAK)
-        return
-    filled = columns[-1]
+def cell(attributes: Attributes) -> str:
     column = attributes.get("COL", "")
-    place = int(column) if column.isdecimal() else 0
-    columns[-1] = place if filled < place <= _MAX_COLUMNS else filled + 1
-    reader.put(CELL * (columns[-1] - filled))
+    return f"{CELL}{column if column.isdecimal() and len(column) < 4 else ''}{COLUMN}"
 
 
 def close_row(reader: FileReader) -> None:
-    reader.columns.pop()
     reader.put(f"{BREAK}{to_row(_take(reader))}{BREAK}")
 
 
@@ -108,7 +97,7 @@ def open_note(reader: FileReader, attributes: Attributes) -> None:
 def close_note(reader: FileReader) -> None:
     number = reader.open_notes.pop()
     reader.guard -= 1
-    text = " ".join(to_lines(_take(reader)))
+    text = to_line(_take(reader))
     if not number:
         return
     if text:
@@ -168,8 +157,8 @@ def close_formatted(reader: FileReader) -> None:
         reader.marks.pop()
 
 
-def quotation_mark(reader: FileReader, attributes: Attributes) -> None:
-    reader.put(glyph(attributes.get("CODE")))
+def quotation_mark(attributes: Attributes) -> str:
+    return glyph(attributes.get("CODE"))
 
 
 def open_list(reader: FileReader, attributes: Attributes) -> None:
@@ -225,16 +214,16 @@ def open_reference(reader: FileReader, attributes: Attributes) -> None:
 
 def close_reference(reader: FileReader) -> None:
     mark, attributes = reader.open_references.pop()
-    surface = " ".join(to_lines("".join(reader.text[mark:])))
+    surface = to_line("".join(reader.text[mark:]))
     if surface:
         reader.references.append(Reference(celex_of_uri(attributes.get("URI", "")), None, surface))
 
 
-def image(reader: FileReader, attributes: Attributes) -> None:
+def image(attributes: Attributes) -> str:
     if attributes.get("TYPE", "").startswith("FORMEX"):
-        return  # another file of the same document: read as such
+        return ""  # another file of the same document: read as such
     kind = "formula" if attributes.get("CONTENT") == "FORMULA" else "image"
-    reader.put(f" [{kind}] ")
+    return f" [{kind}] "
 
 
 # -- formulas, written on one line
@@ -275,11 +264,6 @@ def _attached(text: str, changed: str, sign: str) -> str:
     return f"{sign}{text}" if len(text) == 1 else f"{sign}({text})"
 
 
-def operator(tag: str) -> Callable[[FileReader, Attributes], None]:
+def operator(tag: str) -> Callable[[Attributes], str]:
     signs = OPERATORS[tag]
-
-    def rule(reader: FileReader, attributes: Attributes) -> None:
-        sign = signs.get(attributes.get("TYPE", ""), "")
-        reader.put(f" {sign} ")
-
-    return rule
+    return lambda attributes: f" {signs.get(attributes.get('TYPE', ''), '')} "

@@ -67,7 +67,6 @@ class FileReader:
         self.marks: list[int] = []
         self.closers: list[str] = []
         self.lists: list[str] = []
-        self.columns: list[int] = []  # of each open table row, how many are filled
         self.keyword_marks: dict[str, str] = {}
         self.keywords = 0
         self.spans: list[Span] = []
@@ -266,5 +265,7 @@ def _steps(tag: str) -> Sequence[str | Step]:
     attributes = attributes_of(tag)
     if attributes is None:
         raise _OddTagError
+    if printed := rules.PRINTED.get(name):
+        rule = printed(attributes)
     steps = [rule if rule.__class__ is str else (rule, attributes)]
     return [*steps, *_steps(f"/{name}")] if tag[-1] == "/" else steps

@@ -6,14 +6,23 @@ own modules). Elements in neither table are blocks: they break the line before a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from preprocessing.formex import caselaw, content, structure
 from preprocessing.formex.text import BIG_OPERATORS, INLINE, JOIN, LABELS, OPERATORS
 
+#: What elements print that depends on nothing but their attributes: worked out once a tag, not once an element.
+PRINTED: dict[str, Callable[[dict[str, str]], str]] = {
+    **{tag: content.operator(tag) for tag in OPERATORS},
+    "CELL": content.cell,
+    "QUOT.START": content.quotation_mark,
+    "QUOT.END": content.quotation_mark,
+    "INCL.ELEMENT": content.image,
+}
+
 START: dict[str, Any] = {
     **dict.fromkeys(INLINE, ""),
-    **{tag: content.operator(tag) for tag in OPERATORS},
     **{tag: caselaw.open_passage(kind) for tag, kind in caselaw.PASSAGES.items()},
     "TITLE": structure.open_title,
     "DATE": structure.date,
@@ -30,13 +39,10 @@ START: dict[str, Any] = {
     "QUOT.S": content.open_guarded,
     "TBL": content.open_guarded,
     "ROW": content.open_row,
-    "CELL": content.open_cell,
     "NOTE": content.open_note,
     "GR.NOTES": content.open_note_group,
     "HT": content.open_highlight,
     "FT": content.open_formatted,
-    "QUOT.START": content.quotation_mark,
-    "QUOT.END": content.quotation_mark,
     "LIST": content.open_list,
     "ITEM": content.open_item,
     "DLIST": content.open_definitions,
@@ -45,7 +51,6 @@ START: dict[str, Any] = {
     "KEYWORD": content.open_keyword,
     "REF.DOC": content.open_reference,
     "REF.DOC.OJ": content.open_reference,
-    "INCL.ELEMENT": content.image,
     "FORMULA": content.open_formula,
     "FORMULA.S": content.open_formula,
     "EXPR": content.open_expression,

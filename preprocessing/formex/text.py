@@ -10,7 +10,7 @@ import re
 
 BREAK = "\x1e"  # a block begins or ends here
 JOIN = "\x1d"  # what follows stays on this line: a number or a list marker and its text
-CELL = "\x1f"  # a table cell begins here
+CELL, COLUMN = "\x1f", "\x1c"  # around the column number, if there is one, where a table cell begins
 PARAGRAPH = "\x04"  # alone on a line: a paragraph of an article begins or ends here
 CALL, CALL_END = "\x02", "\x03"  # around the number of a footnote, where it is called
 
@@ -87,6 +87,9 @@ _LONG_NUMBER = re.compile(r"([+−–-]?)([1-9]\d{3,30})([.,]\d+)?", re.ASCII)
 _CUSTOMS_CODE = re.compile(r"(ex)?\s?(\d{4})((?:\d\d){1,3})", re.ASCII)
 _PAIRS = re.compile(r"\d\d")
 
+_CELL_MARK = re.compile(f"{CELL}[^{COLUMN}]*{COLUMN}")
+# A column number beyond this is a mistake, not a table.
+_MAX_COLUMNS = 200
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
 _CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
 _CALLS_BEFORE_WORD = re.compile(f"{CALL}(\\d+){CALL_END}(?=[\\w(«“‘„])")
@@ -111,22 +114,39 @@ def _clean(text: str) -> str:
     """Join labels to their text and leave one space between words."""
     if JOIN in text:
         text = _JOINED.sub(" ", text)
-    while "  " in text:
-        text = text.replace("  ", " ")
+    shorter = text.replace("  ", " ")
+    while shorter is not text:
+        text, shorter = shorter, shorter.replace("  ", " ")
     return text
 
 
 def to_lines(text: str) -> list[str]:
     """Turn gathered text into clean, non-empty lines (footnote calls still marked)."""
+    if CELL in text:
+        text = _CELL_MARK.sub(BREAK, text)  # outside any row
     return [line for part in _clean(text).split(BREAK) if part and (line := part.strip(" "))]
 
 
+def to_line(text: str) -> str:
+    """Turn gathered text into one clean line."""
+    return " ".join(to_lines(text))
+
+
 def to_row(text: str) -> str:
-    """Turn the text of one table row into one line, cells apart by `` | ``; empty string for an empty row."""
+    """Turn the text of one table row into one line, cells apart by `` | ``; empty string for an empty row.
+
+    Cells stand at their column: where others reach down or across into the row, empty cells keep the place.
+    """
     text = _clean(text.replace(BREAK, " "))
-    cells = [cell.strip(" ") for cell in text.split(CELL)]
-    if not cells[0]:  # what stands before the first cell, usually nothing
-        del cells[0]
+    before, *marked = text.split(CELL)
+    cells: list[str] = []
+    for cell in marked:
+        column, _, content = cell.partition(COLUMN)
+        if column and len(cells) < (place := int(column)) <= _MAX_COLUMNS:
+            cells += [""] * (place - len(cells) - 1)
+        cells.append(content.strip(" "))
+    if before.strip(" "):  # usually nothing
+        cells.insert(0, before.strip(" "))
     while cells and not cells[-1]:
         cells.pop()
     return CELL_SEPARATOR.join(cells)
