@@ -17,7 +17,7 @@ from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
 from preprocessing.formex.references import distinct, find_mentions
 from preprocessing.formex.text import with_calls, without_calls
 
-_RECITAL_NUMBER = re.compile(r"\((\d+\s?[a-z]{0,3})\)\s*|(\d+[a-z]?)[.)]\s+")
+_RECITAL_NUMBER = re.compile(r"[«»„“”‘’\"']?\((\d+\s?[a-z]{0,3})\)\s*|(\d+[a-z]?)[.)]\s+")
 # An unnumbered CONSID that only introduces the recitals, "Whereas:", ends in a colon and is short.
 _MAX_INTRODUCTION = 60
 

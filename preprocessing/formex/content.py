@@ -1,4 +1,4 @@
-"""Rules of content: quoted acts, tables, footnotes, lists, numbers, quotation marks, references, formulas."""
+"""Rules of content: footnotes, lists, numbers, quotation marks, references, images."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 
 from preprocessing.document import Reference
 from preprocessing.formex.references import celex_of_uri
+from preprocessing.formex.taken import rewrite, take
 from preprocessing.formex.text import (
-    BRACKETS,
     BREAK,
     CALL,
     CALL_END,
-    CELL,
     COLUMN,
     JOIN,
     LIST_MARKERS,
-    OPERATORS,
+    PARAGRAPH,
     format_code,
     format_number,
     glyph,
     subscript,
     superscript,
     to_line,
-    to_row,
 )
 
 if TYPE_CHECKING:
@@ -33,49 +31,7 @@ Attributes = dict[str, str]
 
 # Separators of terms and definitions that follow the term without a space, unlike "=" or a dash.
 _CLOSE_UP = ("", ":", ";", ",", ".")
-
-
-# -- quoted acts and tables: text, but not the act's own structure
-
-
-def open_guarded(reader: FileReader, _: Attributes) -> None:
-    reader.put(BREAK)
-    reader.guard += 1
-
-
-def close_guarded(reader: FileReader) -> None:
-    reader.put(BREAK)
-    reader.guard -= 1
-
-
-def close_table(reader: FileReader) -> None:
-    close_guarded(reader)
-    if not reader.guard and reader.waiting_notes:
-        reader.flush_notes()
-
-
-def open_row(reader: FileReader, _: Attributes) -> None:
-    reader.marks.append(len(reader.text))
-
-
-def cell(attributes: Attributes) -> str:
-    column = attributes.get("COL", "")
-    return f"{CELL}{column if column.isdecimal() and len(column) < 4 else ''}{COLUMN}"
-
-
-def close_row(reader: FileReader) -> None:
-    reader.put(f"{BREAK}{to_row(_take(reader))}{BREAK}")
-
-
-def _take(reader: FileReader) -> str:
-    """Take off and return the text since the last mark, without what is deleted of it."""
-    text = reader.text
-    mark = reader.marks.pop()
-    if reader.deleted and reader.deleted_from < len(text):
-        del text[max(mark, reader.deleted_from) :]
-    taken = "".join(text[mark:])
-    del text[mark:]
-    return taken
+_KEYWORD_SEPARATOR = " — "
 
 
 # -- footnotes
@@ -90,17 +46,21 @@ def open_note(reader: FileReader, attributes: Attributes) -> None:
             number = reader.note_numbers[key] = reader.next_note
             reader.next_note += 1
     reader.open_notes.append(number)
+    reader.closers.append(attributes.get("TYPE", ""))
     reader.marks.append(len(reader.text))
     reader.guard += 1
 
 
 def close_note(reader: FileReader) -> None:
     number = reader.open_notes.pop()
+    kind = reader.closers.pop()
     reader.guard -= 1
-    text = to_line(_take(reader))
+    text = to_line(take(reader))
     if not number:
         return
-    if text:
+    # further calls of a note may repeat its text; the note of a quoted act is part of each quotation
+    if text and (kind == "QUOTATION" or (number, text) not in reader.printed_notes):
+        reader.printed_notes.add((number, text))
         reader.waiting_notes.append((number, text))
     if not reader.in_note_group:
         reader.put(f"{CALL}{number}{CALL_END}")
@@ -131,15 +91,7 @@ def open_highlight(reader: FileReader, attributes: Attributes) -> None:
 def close_highlight(reader: FileReader) -> None:
     kind = reader.closers.pop()
     if kind:
-        _rewrite(reader, superscript if kind == "SUP" else subscript)
-
-
-def _rewrite(reader: FileReader, change: Callable[[str], str]) -> None:
-    """Replace what was put into the text since the last mark."""
-    text = reader.text
-    mark = reader.marks.pop()
-    if mark < len(text):
-        text[mark:] = [change("".join(text[mark:]))]
+        rewrite(reader, superscript if kind == "SUP" else subscript)
 
 
 def open_formatted(reader: FileReader, attributes: Attributes) -> None:
@@ -150,9 +102,9 @@ def open_formatted(reader: FileReader, attributes: Attributes) -> None:
 def close_formatted(reader: FileReader) -> None:
     kind = reader.closers.pop()
     if kind in ("NUMBER", "DECIMAL"):
-        _rewrite(reader, format_number)
+        rewrite(reader, format_number)
     elif kind in ("CN", "TARIC"):
-        _rewrite(reader, format_code)
+        rewrite(reader, format_code)
     else:
         reader.marks.pop()
 
@@ -194,18 +146,32 @@ def close_term(reader: FileReader) -> None:
 
 def open_keywords(reader: FileReader, attributes: Attributes) -> None:
     reader.keyword_marks = attributes
-    reader.keywords = 0
+    reader.keyword_end = (0, 0)
     reader.put(f"{BREAK}{attributes.get('IDX.OPEN', '')}")
 
 
 def open_keyword(reader: FileReader, _: Attributes) -> None:
-    if reader.keywords:
-        reader.put(reader.keyword_marks.get("SEPARATOR", " — "))
-    reader.keywords += 1
+    lines, pieces = reader.keyword_end
+    if lines == len(reader.lines) and pieces and not "".join(reader.text[pieces:]).strip(" "):
+        reader.put(reader.keyword_marks.get("SEPARATOR", _KEYWORD_SEPARATOR))
+
+
+def close_keyword(reader: FileReader) -> None:
+    reader.keyword_end = (len(reader.lines), len(reader.text))
 
 
 def close_keywords(reader: FileReader) -> None:
     reader.put(f"{reader.keyword_marks.get('IDX.CLOSE', '')}{BREAK}")
+    reader.keyword_marks = {}
+
+
+def open_on_same_line(reader: FileReader, _: Attributes) -> None:
+    """Begin what ends the line before it: the page number of an entry in a table of contents."""
+    text = reader.text
+    start = reader.marks[-1] if reader.marks else 0
+    while len(text) > start and not text[-1].strip(f"{BREAK} "):
+        text.pop()
+    reader.put(" ")
 
 
 def open_reference(reader: FileReader, attributes: Attributes) -> None:
@@ -219,6 +185,23 @@ def close_reference(reader: FileReader) -> None:
         reader.references.append(Reference(celex_of_uri(attributes.get("URI", "")), None, surface))
 
 
+def close_language(reader: FileReader) -> None:
+    """End words of another language: part of their line, although they may hold elements that are blocks."""
+    start = reader.marks[-1]
+    space = " " if start and reader.text[start - 1][-1:].isalnum() else ""
+    rewrite(reader, lambda text: _without_outer_breaks(text, space))
+
+
+def _without_outer_breaks(text: str, space: str) -> str:
+    inner = text.strip(" ")
+    return f"{space}{inner.strip(f'{BREAK} ')}" if BREAK in (inner[:1], inner[-1:]) else text
+
+
+def anonymous(attributes: Attributes) -> str:
+    """What stands for a name that must not be published; the reason is in a footnote."""
+    return attributes.get("PLACEHOLDER", "")
+
+
 def image(attributes: Attributes) -> str:
     if attributes.get("TYPE", "").startswith("FORMEX"):
         return ""  # another file of the same document: read as such
@@ -226,44 +209,31 @@ def image(attributes: Attributes) -> str:
     return f" [{kind}] "
 
 
-# -- formulas, written on one line
+# -- elements that no schema knows
 
 
-def open_formula(reader: FileReader, attributes: Attributes) -> None:
-    around = BREAK if attributes.get("TYPE") == "OUTLINE" else " "
-    reader.closers.append(around)
-    reader.put(around)
+def open_unknown(tag: str) -> Callable[[FileReader, Attributes], None]:
+    """The rule for the start of an unknown element: its text is kept, in the line if it begins within one."""
+
+    def rule(reader: FileReader, _: Attributes) -> None:
+        warning = f"unknown element: {tag}"
+        if warning not in reader.warnings:
+            reader.warnings.append(warning)
+        last = _last_text(reader)
+        around = BREAK if not last or last[-1] in (BREAK, PARAGRAPH, COLUMN) else " "
+        reader.closers.append(around)
+        reader.put(around)
+
+    return rule
 
 
-def open_expression(reader: FileReader, attributes: Attributes) -> None:
-    bracket = BRACKETS.get(attributes.get("TYPE", ""), "")
-    reader.closers.append(bracket[1:])
-    reader.put(bracket[:1])
-
-
-def close_with_closer(reader: FileReader) -> None:
+def close_unknown(reader: FileReader) -> None:
     reader.put(reader.closers.pop())
 
 
-def open_marked(reader: FileReader, _: Attributes) -> None:
-    reader.marks.append(len(reader.text))
-
-
-def close_exponent(reader: FileReader) -> None:
-    _rewrite(reader, lambda text: _attached(text, superscript(text), "^"))
-
-
-def close_index(reader: FileReader) -> None:
-    _rewrite(reader, lambda text: _attached(text, subscript(text), "_"))
-
-
-def _attached(text: str, changed: str, sign: str) -> str:
-    if changed != text or not text.strip():
-        return changed
-    text = text.strip()
-    return f"{sign}{text}" if len(text) == 1 else f"{sign}({text})"
-
-
-def operator(tag: str) -> Callable[[Attributes], str]:
-    signs = OPERATORS[tag]
-    return lambda attributes: f" {signs.get(attributes.get('TYPE', ''), '')} "
+def _last_text(reader: FileReader) -> str:
+    """Return the last piece of text that is not blank."""
+    for piece in reversed(reader.text):
+        if piece := piece.rstrip(" "):
+            return piece
+    return ""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, fromstring
 
-from preprocessing.formex.parsed import METADATA, OTHER_ACTS
+from preprocessing.formex.elements import METADATA, OTHER_ACTS
 
 _BEGINS = re.compile(rf"(?:^|<)({'|'.join(re.escape(tag) for tag in sorted(METADATA))})(?=[\s/>]|$)")
 

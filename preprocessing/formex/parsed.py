@@ -7,64 +7,6 @@ from xml.etree.ElementTree import Element
 
 from preprocessing.document import Reference
 
-#: Roots that carry the text of a document.
-TEXT_ROOTS = frozenset(
-    [
-        "ACT",
-        "ACT.GEN",
-        "ADDITIONAL.DOCS.LSEU",
-        "AGR",
-        "ANNEX",
-        "CASE",
-        "CJT",
-        "COMPETITION",
-        "CONCLUSION",
-        "CONS.ACT",
-        "CONS.OTH",
-        "CORR",
-        "DECISION.ECR",
-        "FRAGMENT",
-        "GENERAL",
-        "JUDGMENT",
-        "LETTER",
-        "LSEU",
-        "OPINION",
-        "ORDER",
-        "REPORT.HEARING",
-        "RULING",
-        "SUMMARY.JUDGMENT",
-    ]
-)
-#: Roots that describe documents or list them.
-DESCRIPTION_ROOTS = frozenset({"DOC", "PUBLICATION"})
-
-#: Descriptions of the act inside its own file, kept as small trees.
-METADATA = frozenset(
-    [
-        "BIB.APPEND",
-        "BIB.CASE",
-        "BIB.CONCLUSION",
-        "BIB.DATA",
-        "BIB.DOC",
-        "BIB.INSTANCE",
-        "BIB.JUDGMENT",
-        "BIB.OJ",
-        "BIB.OPINION",
-        "BIB.ORDER",
-        "BIB.RULING",
-        "BIB.SE",
-        "BIB.VOLUME",
-        "CURR.TITLE",
-        "FAM.COMP",
-        "INFO.CONSLEG",
-        "INFO.PROD",
-        "PAGE.HEADER",
-        "REF.CASE.BIB",
-    ]
-)
-#: Inside them: full titles of every amending act and corrigendum, none of the act's own business.
-OTHER_ACTS = frozenset({"GR.MOD.ACT", "GR.CORRIG"})
-
 
 @dataclass
 class ArticleLines:

@@ -17,8 +17,9 @@ from xml.etree.ElementTree import Element
 from preprocessing.document import Reference
 from preprocessing.formex import rules
 from preprocessing.formex.deletions import Mark, close_open_ends, part_words, read_mark
+from preprocessing.formex.elements import DESCRIPTION_ROOTS, TEXT_ROOTS, holds_content
 from preprocessing.formex.embedded import find_metadata, take_metadata
-from preprocessing.formex.parsed import DESCRIPTION_ROOTS, TEXT_ROOTS, ArticleLines, ParsedFile, Span
+from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
 from preprocessing.formex.text import BREAK, PARAGRAPH, flat, to_lines, without_calls
 from preprocessing.formex.xml import UnreadableError, attributes_of, canonical, cut, read_text
 
@@ -66,9 +67,10 @@ class FileReader:
         self.guard = 0  # inside quoted acts, tables and notes nothing is the act's own structure
         self.marks: list[int] = []
         self.closers: list[str] = []
+        self.open_rows = 0
         self.lists: list[str] = []
         self.keyword_marks: dict[str, str] = {}
-        self.keywords = 0
+        self.keyword_end = (0, 0)  # how many lines and pieces of text there were
         self.spans: list[Span] = []
         self.titles: list[int] = []
         self.article: ArticleLines | None = None
@@ -79,6 +81,7 @@ class FileReader:
         self.note_numbers: dict[str, int] = {}
         self.next_note = first_note
         self.waiting_notes: list[tuple[int, str]] = []
+        self.printed_notes: set[tuple[int, str]] = set()
         self.in_note_group = 0
         # results
         self.title: list[str] = []
@@ -161,9 +164,11 @@ class FileReader:
         if tag in DESCRIPTION_ROOTS:
             raise UnreadableError(f"describes documents (root element {tag}), carries no text of its own")
         if tag not in TEXT_ROOTS:
-            raise UnreadableError(
-                "HTML, not FORMEX" if tag.lower().endswith("html") else f"not FORMEX: root element {tag}"
-            )
+            if tag.lower().endswith("html"):
+                raise UnreadableError("HTML, not FORMEX")
+            if not holds_content(self.source):
+                raise UnreadableError(f"not FORMEX: root element {tag}")
+            self.warnings.append(f"unknown root element: {tag}")
         return tag
 
     def _run(self, pieces: list[str]) -> None:
@@ -253,7 +258,7 @@ def _steps_of_run(run: str) -> list[Step]:
 def _steps(tag: str) -> Sequence[str | Step]:
     """Return what the start, the end or both of an element do: strings to put, or rules and their attributes."""
     if tag[0] == "/":
-        rule = rules.END.get(tag[1:].rstrip(), BREAK)
+        rule = rules.end(tag[1:].rstrip())
         return [rule if rule.__class__ is str else (rule, None)]
     if tag[0] == "?":
         if tag[-1] != "?":
@@ -261,11 +266,9 @@ def _steps(tag: str) -> Sequence[str | Step]:
         mark = read_mark(tag[1:-1])
         return [(FileReader.deletion, mark)] if mark else []
     name = re.split(r"[\s/]", tag, maxsplit=1)[0]
-    rule = rules.START.get(name, BREAK)
     attributes = attributes_of(tag)
     if attributes is None:
         raise _OddTagError
-    if printed := rules.PRINTED.get(name):
-        rule = printed(attributes)
+    rule = rules.start(name, attributes)
     steps = [rule if rule.__class__ is str else (rule, attributes)]
     return [*steps, *_steps(f"/{name}")] if tag[-1] == "/" else steps

@@ -1,7 +1,7 @@
 """What each FORMEX element does to the text and the structure: two tables of rules, for its start and its end.
 
-A rule is a string to put into the text, or a function of the reader (those of structure and of content are in their
-own modules). Elements in neither table are blocks: they break the line before and after them.
+A rule is a string to put into the text, or a function of the reader (each group in its own module). Known elements in
+neither table are blocks: they break the line before and after them.
 """
 
 from __future__ import annotations
@@ -9,38 +9,71 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from preprocessing.formex import caselaw, content, structure
-from preprocessing.formex.text import BIG_OPERATORS, INLINE, JOIN, LABELS, OPERATORS
+from preprocessing.formex import caselaw, content, formulas, structure, tables
+from preprocessing.formex.elements import INLINE, KNOWN, LABELS
+from preprocessing.formex.taken import mark
+from preprocessing.formex.text import BIG_OPERATORS, BREAK, JOIN, OPERATORS
+
+
+def start(tag: str, attributes: dict[str, str]) -> Any:
+    """Return what the start of an element with these attributes does."""
+    if tag in PRINTED:
+        return PRINTED[tag](attributes)
+    if tag in START:
+        return START[tag]
+    return BREAK if tag in KNOWN else content.open_unknown(tag)
+
+
+def end(tag: str) -> Any:
+    """Return what the end of an element does."""
+    if tag in END:
+        return END[tag]
+    return BREAK if tag in KNOWN else content.close_unknown
+
 
 #: What elements print that depends on nothing but their attributes: worked out once a tag, not once an element.
 PRINTED: dict[str, Callable[[dict[str, str]], str]] = {
-    **{tag: content.operator(tag) for tag in OPERATORS},
-    "CELL": content.cell,
+    **{tag: formulas.operator(tag) for tag in OPERATORS},
+    "CELL": tables.cell,
     "QUOT.START": content.quotation_mark,
     "QUOT.END": content.quotation_mark,
     "INCL.ELEMENT": content.image,
+    "ANONYMOUS": content.anonymous,
+    "MATH.SYMBOL": formulas.symbol,
+    "CRIT": tables.criterion,
 }
 
 START: dict[str, Any] = {
     **dict.fromkeys(INLINE, ""),
     **{tag: caselaw.open_passage(kind) for tag, kind in caselaw.PASSAGES.items()},
+    **dict.fromkeys(structure.SECTIONS, structure.open_span("section")),
+    **dict.fromkeys(structure.GUARDED, tables.open_guarded),
+    **dict.fromkeys((*tables.CATALOGUE_ROWS, *tables.TITLE_LINES), tables.open_row),
+    **dict.fromkeys(tables.GOODS_ROWS, tables.open_goods),
+    **dict.fromkeys(tables.CATALOGUE_CELLS, tables.open_catalogue_cell),
+    **dict.fromkeys(tables.GOODS_CELLS, tables.open_goods_cell),
     "TITLE": structure.open_title,
     "DATE": structure.date,
     "DIVISION": structure.open_span("division"),
-    "GR.SEQ": structure.open_span("section"),
     "CONS.ANNEX": structure.open_span("annex"),
+    "INTERNAL.ANNEX": structure.open_span("annex"),
     "ANNEX": structure.open_span("annex"),
+    "CONS.DOC.GEN": structure.open_consolidated,
     "CONSID": structure.open_recital,
     "ARTICLE": structure.open_article,
     "TI.ART": structure.open_article_title,
     "STI.ART": structure.open_article_title,
     "PARAG": structure.open_paragraph,
     "ALINEA": structure.open_paragraph,
-    "QUOT.S": content.open_guarded,
-    "TBL": content.open_guarded,
-    "ROW": content.open_row,
+    "TBL": tables.open_guarded,
+    "ROW": tables.open_row,
+    "POS.TARIC": "/",
+    "ITEM.REF": content.open_on_same_line,
+    "TOC.HD.REF": content.open_on_same_line,
     "NOTE": content.open_note,
     "GR.NOTES": content.open_note_group,
+    "LV": mark,
+    "MARGIN": " ",
     "HT": content.open_highlight,
     "FT": content.open_formatted,
     "LIST": content.open_list,
@@ -51,18 +84,20 @@ START: dict[str, Any] = {
     "KEYWORD": content.open_keyword,
     "REF.DOC": content.open_reference,
     "REF.DOC.OJ": content.open_reference,
-    "FORMULA": content.open_formula,
-    "FORMULA.S": content.open_formula,
-    "EXPR": content.open_expression,
-    "EXPONENT": content.open_marked,
-    "IND": content.open_marked,
+    "FORMULA": formulas.open_formula,
+    "FORMULA.S": formulas.open_formula,
+    "EXPR": formulas.open_expression,
+    "EXPONENT": mark,
+    "IND": formulas.open_index,
     "FRACTION": " ",
     "DIVIDEND": "(",
     "DIVISOR": "/(",
     **{tag: f" {sign}" for tag, sign in BIG_OPERATORS.items()},
     "ROOT": " √(",
+    "FUNCTION": " ƒ",
+    "BAR": "|",
     "DEGREE": "[",
-    "OVER": "^(",
+    "OVER": mark,
     "UNDER": "_(",
 }
 
@@ -71,25 +106,35 @@ END: dict[str, Any] = {
     **dict.fromkeys(LABELS, JOIN),
     **dict.fromkeys(OPERATORS, ""),
     **dict.fromkeys(caselaw.PASSAGES, caselaw.close_passage),
+    **dict.fromkeys(structure.SECTIONS, structure.close_span),
+    **dict.fromkeys(structure.GUARDED, tables.close_guarded),
+    **dict.fromkeys((*tables.CATALOGUE_ROWS, *tables.TITLE_LINES), tables.close_row),
+    **dict.fromkeys(tables.GOODS_ROWS, tables.close_goods),
+    **dict.fromkeys((*tables.CATALOGUE_CELLS, *tables.GOODS_CELLS), tables.close_catalogue_cell),
     "TITLE": structure.close_title,
     "PREAMBLE": structure.close_part,
     "ENACTING.TERMS": structure.close_part,
     "DIVISION": structure.close_span,
-    "GR.SEQ": structure.close_span,
     "CONS.ANNEX": structure.close_span,
+    "INTERNAL.ANNEX": structure.close_span,
     "ANNEX": structure.close_span,
+    "CONS.DOC.GEN": structure.close_span,
     "CONSID": structure.close_recital,
     "ARTICLE": structure.close_article,
     "TI.ART": structure.close_article_title,
     "STI.ART": structure.close_article_heading,
     "PARAG": structure.close_paragraph,
     "ALINEA": structure.close_paragraph,
-    "QUOT.S": content.close_guarded,
-    "TBL": content.close_table,
-    "ROW": content.close_row,
+    "LOC.NOTES": structure.close_part,
+    "TBL": tables.close_table,
+    "ROW": tables.close_row,
     "CELL": "",
+    "CRIT": "",
+    "POS.TARIC": "",
     "NOTE": content.close_note,
     "GR.NOTES": content.close_note_group,
+    "LV": content.close_language,
+    "MARGIN": " ",
     "HT": content.close_highlight,
     "FT": content.close_formatted,
     "QUOT.START": "",
@@ -98,21 +143,22 @@ END: dict[str, Any] = {
     "DLIST": content.close_definitions,
     "TERM": content.close_term,
     "INDEX": content.close_keywords,
-    "KEYWORD": "",
+    "KEYWORD": content.close_keyword,
     "REF.DOC": content.close_reference,
     "REF.DOC.OJ": content.close_reference,
     "INCL.ELEMENT": "",
-    "FORMULA": content.close_with_closer,
-    "FORMULA.S": content.close_with_closer,
-    "EXPR": content.close_with_closer,
-    "EXPONENT": content.close_exponent,
-    "IND": content.close_index,
+    "FORMULA": formulas.close_with_closer,
+    "FORMULA.S": formulas.close_with_closer,
+    "EXPR": formulas.close_with_closer,
+    "EXPONENT": formulas.close_exponent,
+    "IND": formulas.close_index,
     "FRACTION": " ",
     "DIVIDEND": ")",
     "DIVISOR": ")",
     **dict.fromkeys(BIG_OPERATORS, " "),
     "ROOT": ") ",
+    "FUNCTION": " ",
     "DEGREE": "]",
-    "OVER": ")",
+    "OVER": formulas.close_over,
     "UNDER": ")",
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.formex.caselaw import CASE_LAW
 from preprocessing.formex.parsed import ArticleLines, Span
-from preprocessing.formex.text import BREAK, PARAGRAPH
+from preprocessing.formex.text import BREAK, JOIN, PARAGRAPH
 
 if TYPE_CHECKING:
     from preprocessing.formex.reader import FileReader
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 Attributes = dict[str, str]
 
 _PARAGRAPH = f"{BREAK}{PARAGRAPH}{BREAK}"
+
+# Spans whose title is that of the document.
+_DOCUMENT = ("root", "part")
+#: Parts whose titles are theirs and not those of the document, the division or the annex around them.
+SECTIONS = (
+    *("ANNOTATION", "DIV.CONSID", "GR.ANNOTATION", "GR.CORRIG.ECR", "GR.SEQ", "GR.TBL", "LETTER", "OBJECT"),
+    *("PREAMBLE.GEN", "REF.APPEAL.TABLE", "REF.CHRON.TABLE", "REF.CHRON.TABLE.NP", "REF.CONCLUSION"),
+    *("REF.DECISION.ECR", "REF.JUDGMENT", "REF.NOTICE", "REF.OPINION", "REF.ORDER", "REF.REPORT.HEARING"),
+    *("REF.RULING", "REF.SUMMARY.JUDGMENT", "SUBDIV", "SUMMARY"),
+)
+#: Text that is not the act's own, or names its parts: nothing in it is recital, article or title of this document.
+GUARDED = ("GR.AMEND", "QUOT.S", "TOC")
 
 
 def open_span(kind: str) -> Callable[[FileReader, Attributes], None]:
@@ -25,6 +37,12 @@ def open_span(kind: str) -> Callable[[FileReader, Attributes], None]:
             reader.spans.append(Span(kind, start))
 
     return rule
+
+
+def open_consolidated(reader: FileReader, attributes: Attributes) -> None:
+    """Begin a consolidated text of any kind: an annex, or the document itself and what is nested in it."""
+    nested = any(span.kind == "part" for span in reader.spans)
+    open_span("annex" if attributes.get("TYPE") == "ANNEX" else "section" if nested else "part")(reader, attributes)
 
 
 def close_span(reader: FileReader) -> None:
@@ -39,16 +57,36 @@ def close_span(reader: FileReader) -> None:
 
 
 def close_part(reader: FileReader) -> None:
-    """End the preamble or the enacting terms: their footnotes follow, as at the foot of a page."""
+    """End the preamble, the enacting terms or a place of notes: the footnotes follow, as at the foot of a page."""
     reader.put(BREAK)
     if not reader.guard and reader.waiting_notes:
         reader.flush_notes()
 
 
 def open_title(reader: FileReader, _: Attributes) -> None:
+    if reader.guard:
+        reader.put(BREAK)
+        return
+    label = _take_label(reader)
     reader.put(BREAK)
-    if not reader.guard:
-        reader.titles.append(reader.flush())
+    reader.titles.append(reader.flush())
+    reader.put(label)
+
+
+def _take_label(reader: FileReader) -> str:
+    """Take off the number of a section that stands before its title: it belongs on the title's line."""
+    text = reader.text
+    end = len(text)
+    while end and not text[end - 1].strip(" "):
+        end -= 1
+    if not end or not text[end - 1].endswith(JOIN):
+        return ""
+    start = end - 1
+    while start and BREAK not in text[start - 1]:
+        start -= 1
+    label = "".join(text[start:])
+    del text[start:]
+    return label
 
 
 def close_title(reader: FileReader) -> None:
@@ -61,14 +99,14 @@ def close_title(reader: FileReader) -> None:
     span = reader.spans[-1]
     if reader.root in CASE_LAW:
         reader.passages.append(Span("heading", start, end))
-    if span.kind == "root":
+    if span.kind in _DOCUMENT:
         reader.title = reader.title or title
     else:
         span.title = span.title or title
 
 
 def date(reader: FileReader, attributes: Attributes) -> None:
-    if reader.titles and reader.spans[-1].kind == "root" and "ISO" in attributes:
+    if reader.titles and reader.spans[-1].kind in _DOCUMENT and "ISO" in attributes:
         reader.title_dates.append(attributes["ISO"])
 
 

@@ -16,58 +16,6 @@ CALL, CALL_END = "\x02", "\x03"  # around the number of a footnote, where it is 
 
 CELL_SEPARATOR = " | "
 
-#: Elements that neither break nor space the text around them.
-INLINE = frozenset(
-    [
-        "ACCV",
-        "ADDR.S",
-        "AGAINST.X",
-        "ANCHOR",
-        "BASE",
-        "CORR.CELEX",
-        "DATE",
-        "EXPONENT",
-        "FMT.VALUE",
-        "HT",
-        "IE",
-        "IND",
-        "LINK",
-        "LV",
-        "MARGIN",
-        "NAME.CASE",
-        "NO.CASE",
-        "NO.ECLI",
-        "OVERLINE",
-        "PL.DATE.S",
-        "PREFIX.S",
-        "REF.DOC",
-        "REF.DOC.ECR",
-        "REF.DOC.OJ",
-        "REF.DOC.SE",
-        "REF.NOTE",
-        "REF.NP.ECR",
-        "REF.ONLINE",
-        "VECTOR",
-    ]
-)
-
-#: Numbers and labels that belong on the line of the text after them.
-LABELS = frozenset(
-    [
-        "NO.P",
-        "NO.PARAG",
-        "NO.ITEM",
-        "NO.GR.SEQ",
-        "PREFIX",
-        "NO.DIV",
-        "NO.DOC.TXT",
-        "NO.CAT",
-        "NO.SUBJ",
-        "NO.TXT.ROW",
-        "NO.FAM",
-    ]
-)
-
 #: Markers of lists whose items carry no number of their own.
 LIST_MARKERS = {"DASH": "—", "NDASH": "–", "BULLET": "•"}
 

@@ -9,7 +9,8 @@ from tests.preprocessing.formex.invented import DECLARATION
 
 TITLE = "<TITLE><TI><P>JUDGMENT OF THE COURT</P><P><DATE ISO='20990401'>1 April 2099</DATE></P></TI></TITLE>"
 PARTIES = """<PARTIES><PLAINTIFS><P>A. Flyer, residing in Cloudtown,</P>
-<PARTY.STATUS>applicant,</PARTY.STATUS></PLAINTIFS><AGAINST>v</AGAINST><DEFENDANTS><P>Council of Clouds,</P><P>defendant,</P></DEFENDANTS></PARTIES>"""
+<PARTY.STATUS>applicant,</PARTY.STATUS></PLAINTIFS><AGAINST>v</AGAINST>
+<DEFENDANTS><P>Council of Clouds,</P><P>defendant,</P></DEFENDANTS></PARTIES>"""
 
 
 def read(body: str, root: str = "JUDGMENT") -> LegalDocument:
