@@ -125,7 +125,6 @@ END: dict[str, Any] = {
     "STI.ART": structure.close_article_heading,
     "PARAG": structure.close_paragraph,
     "ALINEA": structure.close_paragraph,
-    "LOC.NOTES": structure.close_part,
     "TBL": tables.close_table,
     "ROW": tables.close_row,
     "CELL": "",
