@@ -39,12 +39,13 @@ def schemas() -> list[Any]:
 def test_start_and_end_have_rules_for_the_same_elements() -> None:
     starts_like_a_block = {"TERM", "PREAMBLE", "ENACTING.TERMS", *elements.LABELS}
     ends_like_a_block = {"ITEM", "DEFINITION", "TOC.HD.REF", "ITEM.REF"}
-    assert rules.END.keys() - rules.START.keys() == starts_like_a_block
-    assert rules.START.keys() - rules.END.keys() == ends_like_a_block
+    starts = rules.START.keys() | rules.PRINTED.keys()
+    assert rules.END.keys() - starts == starts_like_a_block
+    assert starts - rules.END.keys() == ends_like_a_block
 
 
 def test_rules_and_roots_are_of_known_elements_and_each_has_one_place() -> None:
-    assert rules.START.keys() | rules.END.keys() <= elements.KNOWN
+    assert rules.START.keys() | rules.PRINTED.keys() | rules.END.keys() <= elements.KNOWN
     assert elements.TEXT_ROOTS | elements.DESCRIPTION_ROOTS <= elements.KNOWN
     assert not elements.TEXT_ROOTS & elements.DESCRIPTION_ROOTS
     assert not elements.INLINE & elements.LABELS
@@ -71,7 +72,7 @@ def test_what_may_stand_in_the_title_of_an_article_stands_inside_its_line(schema
         inside = _inside(title, named, set()) - STRUCTURES
         assert {"HT", "NOTE", "DATE"} <= inside
         for name in inside:
-            assert BREAK not in str(rules.start(name)), name
+            assert BREAK not in str(rules.start(name, {})), name
 
 
 def _inside(node: Any, named: dict[str, Any], seen: set[str]) -> set[str]:
