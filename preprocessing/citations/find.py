@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
 from preprocessing.celex import base_celex, is_celex
@@ -18,6 +19,8 @@ from preprocessing.citations.patterns import LanguagePatterns, act_patterns, lan
 from preprocessing.citations.words import SOLE, WORDS
 
 ARTICLE_START = re.compile(r"(?<!\w)[Aa][Rr][Tt](?=[A-Za-zÍí. \u00a0])")  # article, Artikel, artículo, artigo, art.
+ARTICLE_STEMS = {"en": "rticle", "fr": "rticle", "de": "rtikel", "es": "rtículo", "pt": "rtigo"}
+MAX_DISTANCE = 160  # from the first article to its act: "Article 6(1)(a), (b) and (c) and Article 9 of "
 MAX_RANGE = 60  # "Articles 15 to 22" names each article between; a longer range only its two ends
 
 
@@ -74,18 +77,53 @@ def find_citations(text: str, language: str | None = None) -> list[Citation]:
     return citations
 
 
+def articles_before(text: str, earliest: int, act: int, language: str) -> tuple[list[str], int]:
+    """Return the articles tied to the act that begins at ``act``, and where the words that name them begin.
+
+    They stand on its line, at or after ``earliest``: "Article 6(1) and Article 9 of". Without any (or for a language
+    that is not one of the five): no articles, and ``act``.
+    """
+    stem = ARTICLE_STEMS.get(language)
+    earliest = max(earliest, act - MAX_DISTANCE)
+    begin, articles = act, list[str]()
+    while stem and (start := text.rfind(stem, earliest, begin) - 1) >= earliest:
+        named = _tied_articles(text[start:begin], language, bool(articles))
+        if not named:
+            break
+        articles[:0] = named
+        begin = start
+    return articles, begin
+
+
+@lru_cache(maxsize=20_000)
+def _tied_articles(words: str, language: str, joint: bool) -> list[str]:
+    """Return the articles that ``words`` name, where the rest of them ties those to what follows; else none."""
+    named = _named_articles(words, 0, language) if words[0] in "Aa" else None
+    tie = tie_patterns().joint if joint else tie_patterns().article_then_act
+    return named[0] if named and tie.fullmatch(words, named[1]) else []
+
+
+def _named_articles(text: str, start: int, language: str) -> tuple[list[str], int] | None:
+    """Return the numbers of the articles named at ``start`` in one language, and where the words end."""
+    patterns = language_patterns(language)
+    match = patterns.article.match(text, start)
+    if match is None:
+        return None
+    articles, end = [normalise_article_number(match["number"])], match.end()
+    if patterns.plural_article.fullmatch(match["word"]):
+        articles, end = _list(text, end, articles, patterns)
+    return articles, end
+
+
 def _articles(text: str, language: str | None) -> Iterator[_Mention]:
     for match in act_patterns().sole_article.finditer(text):
         yield _Mention(match.start(), match.end(), [SOLE])
     starts = [match.start() for match in ARTICLE_START.finditer(text)]
     for code in WORDS:
-        patterns = language_patterns(code)
-        for match in filter(None, (patterns.article.match(text, start) for start in starts)):
-            articles = [normalise_article_number(match["number"])]
-            end = match.end()
-            if patterns.plural_article.fullmatch(match["word"]):
-                articles, end = _list(text, end, articles, patterns)
-            yield _Mention(match.start(), end, articles, preferred=code == language)
+        for start in starts:
+            named = _named_articles(text, start, code)
+            if named:
+                yield _Mention(start, named[1], named[0], preferred=code == language)
 
 
 def _list(text: str, end: int, articles: list[str], patterns: LanguagePatterns) -> tuple[list[str], int]:

@@ -14,7 +14,7 @@ from preprocessing.formex.metadata import Description, identify
 from preprocessing.formex.notices import Notice
 from preprocessing.formex.numbering import article_number
 from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
-from preprocessing.formex.references import distinct, find_mentions
+from preprocessing.formex.references import find_references
 from preprocessing.formex.text import with_calls, without_calls
 
 _RECITAL_NUMBER = re.compile(r"[«»„“”‘’\"']?\((\d+\s?[a-z]{0,3})\)\s*|(\d+[a-z]?)[.)]\s+")
@@ -44,8 +44,6 @@ def assemble(
         warnings.append("no text: nothing of this document is text in force")
     if not identity.celex and not identity.base_celex:
         warnings.append("no CELEX number: neither given nor derivable")
-    references = [reference for file in files for reference in file.references]
-    references += find_mentions(text)
     return LegalDocument(
         id=_id(identity.celex, identity.language, text),
         source=source,
@@ -63,7 +61,9 @@ def assemble(
         recitals=[recital for span in act.recitals if (recital := _recital(act, span))],
         articles=[_article(act, article) for article in act.articles],
         annexes=[_annex(file, span) for file in files for span in file.annexes],
-        references=distinct(references, identity.base_celex),
+        references=find_references(
+            text, (mark for file in files for mark in file.references), identity.language, identity.base_celex
+        ),
         legal_basis=notice.legal_basis if notice else [],
         parties=caselaw.parties(act),
         points=caselaw.points(act),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from preprocessing.document import Reference
-from preprocessing.formex.references import celex_of_uri
+from preprocessing.formex.references import Marked
 from preprocessing.formex.taken import rewrite, take
 from preprocessing.formex.text import (
     BREAK,
@@ -22,6 +21,7 @@ from preprocessing.formex.text import (
     subscript,
     superscript,
     to_line,
+    with_calls,
 )
 
 if TYPE_CHECKING:
@@ -180,9 +180,11 @@ def open_reference(reader: FileReader, attributes: Attributes) -> None:
 
 def close_reference(reader: FileReader) -> None:
     mark, attributes = reader.open_references.pop()
-    surface = to_line("".join(reader.text[mark:]))
+    if reader.deleted:
+        return
+    surface = with_calls(to_line("".join(reader.text[mark:])))
     if surface:
-        reader.references.append(Reference(celex_of_uri(attributes.get("URI", "")), None, surface))
+        reader.references.append(Marked(surface, attributes))
 
 
 def close_language(reader: FileReader) -> None:

@@ -24,10 +24,10 @@ _IN_NAME = (
 # Croatian is told from its neighbours by few words.
 _SAME_AS = {"bs": "hr", "sr": "hr"}
 # A text is looked at in a few places, so that a long table or a title in another language does not decide.
-_QUICK, _THOROUGH = (4, 500), (10, 2_000)  # places, characters of each
+_QUICK, _THOROUGH = (4, 400), (10, 2_000)  # places, characters of each
 _MIN_BYTES = 120
 # Per cent of a text: what overrules a mark, what a mark needs to stand nonetheless, what is enough without a mark.
-_MOST, _HARDLY_ANY, _HALF = 80, 10, 51
+_MOST, _HARDLY_ANY, _ENOUGH = 80, 10, 70
 
 
 def language_of_path(source: str) -> str | None:
@@ -51,7 +51,7 @@ def language_of_text(text: str, marked: str = "") -> str | None:
     for places in (_QUICK, _THOROUGH):
         shares = _shares(_sample(text, *places))
         language = max(shares, key=lambda code: shares[code], default="")
-        if shares.get(language, 0) < (_MOST if marked else _HALF):
+        if shares.get(language, 0) < (_MOST if marked else _ENOUGH):
             return None
         if language == marked:
             return language

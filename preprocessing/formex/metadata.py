@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from preprocessing.celex import TYPE_LETTERS, base_celex, consolidated_celex, derive_celex, expand_short_form, full_year
+from preprocessing.citations.acts import named_acts
 from preprocessing.formex.language import language_of_path
 from preprocessing.formex.notices import Notice
 from preprocessing.formex.parsed import ParsedFile
-from preprocessing.formex.references import find_mentions
 from preprocessing.formex.xml import UnreadableError, read_tree
 
 _TYPE_BY_ROOT = {
@@ -175,7 +175,7 @@ def _identify_by_files(file: ParsedFile, description: Description | None, source
         return identity
     if document_type == "corrigendum":
         # which corrigendum to the act it is, no FORMEX file says: only the act's number is known
-        mentioned = next(iter(find_mentions(title)), None)
+        mentioned = next(named_acts(title), None)
         identity.base_celex = mentioned.celex if mentioned else None
         return identity
     identity.celex = (description.celex if description else None) or _derived(document_type, own, description)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from preprocessing.document import Reference
+from preprocessing.formex.references import Marked
 
 
 @dataclass
@@ -46,7 +46,7 @@ class ParsedFile:
     articles: list[ArticleLines]
     annexes: list[Span]
     passages: list[Span]  # the parts of a case
-    references: list[Reference]
+    references: list[Marked]
     metadata: dict[str, Element]
     last_note: int
     deleted_spans: int

@@ -14,12 +14,12 @@ from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from preprocessing.document import Reference
 from preprocessing.formex import rules
 from preprocessing.formex.deletions import Mark, close_open_ends, part_words, read_mark
 from preprocessing.formex.elements import DESCRIPTION_ROOTS, TEXT_ROOTS, holds_content
 from preprocessing.formex.embedded import find_metadata, take_metadata
 from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
+from preprocessing.formex.references import Marked
 from preprocessing.formex.text import BREAK, PARAGRAPH, flat, to_lines, without_calls
 from preprocessing.formex.xml import UnreadableError, attributes_of, canonical, cut, read_text
 
@@ -91,7 +91,7 @@ class FileReader:
         self.articles: list[ArticleLines] = []
         self.annexes: list[Span] = []
         self.passages: list[Span] = []
-        self.references: list[Reference] = []
+        self.references: list[Marked] = []
         self.open_references: list[tuple[int, dict[str, str]]] = []
         self.metadata: dict[str, Element] = {}
         self.warnings: list[str] = []

@@ -8,7 +8,6 @@ from preprocessing.document import LegalDocument
 from preprocessing.formex.assemble import assemble
 from preprocessing.formex.metadata import read_description
 from preprocessing.formex.reader import read_file
-from preprocessing.formex.references import celex_of_uri, find_mentions
 from preprocessing.formex.xml import UnreadableError
 from tests.preprocessing.formex.invented import DECLARATION, TITLE, act, description
 
@@ -85,31 +84,3 @@ def test_a_corrigendum_names_the_act_that_it_corrects() -> None:
 def test_what_describes_no_document_is_refused(data: bytes) -> None:
     with pytest.raises(UnreadableError):
         read_description(data)
-
-
-@pytest.mark.parametrize(
-    ("text", "celex"),
-    [
-        ("Regulation (EU) 2016/679", "32016R0679"),
-        ("Regulation (EEC, Euratom) No 259/68", "31968R0259"),
-        ("directive 95/46/CE", "31995L0046"),
-        ("Verordnung (EG) Nr. 45/2001", "32001R0045"),
-        ("Rahmenbeschluss 2008/977/JI", "32008F0977"),
-        ("Reglamento (CE) n.º 45/2001", "32001R0045"),
-        ("Regulamento (CE) n.o 45/2001", "32001R0045"),
-        ("Decisão 2010/87/UE", "32010D0087"),
-    ],
-)
-def test_mentions_of_acts_are_resolved(text: str, celex: str) -> None:
-    (mention,) = find_mentions(f"Given {text}, and so on.")
-    assert (mention.celex, mention.surface) == (celex, text)
-
-
-@pytest.mark.parametrize("text", ["a share of 3/4", "Decision 7/8 of it", "and/or 2016/679", "in 12/13/14"])
-def test_other_fractions_are_no_mentions(text: str) -> None:
-    assert list(find_mentions(text)) == []
-
-
-def test_addresses_are_resolved() -> None:
-    assert celex_of_uri("http://data.europa.eu/eli/reg_del/2025/1155/oj") == "32025R1155"
-    assert celex_of_uri("https://example.org/") is None
