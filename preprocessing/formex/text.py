@@ -38,6 +38,8 @@ _PAIRS = re.compile(r"\d\d")
 _CELL_MARK = re.compile(f"{CELL}[^{COLUMN}]*{COLUMN}")
 # A column number beyond this is a mistake, not a table.
 _MAX_COLUMNS = 200
+# What ends a sentence around a block, as after a quoted article: it belongs to the block's last line.
+_LONE_MARK = re.compile(f"[{BREAK} ]+([;.])(?= ?(?:{BREAK}|$))")
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
 _CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
 _CALLS_BEFORE_WORD = re.compile(f"{CALL}(\\d+){CALL_END}(?=[\\w(«“‘„])")
@@ -72,6 +74,8 @@ def to_lines(text: str) -> list[str]:
     """Turn gathered text into clean, non-empty lines (footnote calls still marked)."""
     if CELL in text:
         text = _CELL_MARK.sub(BREAK, text)  # outside any row
+    if f"{BREAK};" in text or f"{BREAK}." in text:
+        text = _LONE_MARK.sub(r"\1", text)
     return [line for part in _clean(text).split(BREAK) if part and (line := part.strip(" "))]
 
 

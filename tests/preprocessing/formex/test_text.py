@@ -41,6 +41,17 @@ def test_footnotes_are_called_in_the_sentence_and_printed_once_after_it() -> Non
     assert lines(body) == ["Article 1", "The body [1], and again [1].", "[1] OJ L 1."]
 
 
+def test_a_mark_after_a_block_ends_its_last_line() -> None:
+    quoted = "<QUOT.S LEVEL='1'><PARAG><ALINEA>‘New text.’</ALINEA></PARAG></QUOT.S>"
+    assert lines(f"<P>Replaced by:</P>{quoted};<P>and</P>{quoted} .") == [
+        "Replaced by:",
+        "‘New text.’;",
+        "and",
+        "‘New text.’.",
+    ]
+    assert lines("<P>None:</P><P>—</P><P>… .</P>") == ["None:", "—", "… ."]
+
+
 def test_footnotes_follow_the_preamble_the_enacting_terms_and_each_annex() -> None:
     note = '<NOTE NOTE.ID="{0}"><P>OJ {0}.</P></NOTE>'.format
     body = f"""<PREAMBLE><GR.VISA><VISA>Seen{note("A")},</VISA></GR.VISA><GR.CONSID><CONSID><NP><NO.P>(1)</NO.P>

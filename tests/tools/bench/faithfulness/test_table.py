@@ -48,3 +48,9 @@ def test_a_low_document_needs_a_reason() -> None:
     assert list(low_documents(low)) == ["act_b", "act_a"]
     assert len(shortfalls(low, reasons="act_b is only a header")) == 1
     assert shortfalls(low, reasons="act_a and act_b") == []
+
+
+def test_a_reason_may_be_for_a_document_in_all_its_languages() -> None:
+    low = report(**{"32099R0001/2099-01-01/en/act.xml": (0.5, 1.0)})
+    assert shortfalls(low, reasons="- `32099R0001/2099-01-01`: repealed") == []
+    assert len(shortfalls(low, reasons="- `32099R0001/2100-01-01`: repealed")) == 1
