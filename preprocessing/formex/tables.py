@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Attributes = dict[str, str]
 
 _CELL = f"{CELL}{COLUMN}"
+# How a row begins whose first cell may be its only one.
+_WHOLE_ROWS = (_CELL, f"{CELL}1{COLUMN}")
 # Around a row of a table that stands in a cell: a control character of its own, as in text.py.
 _INNER_ROW = "\x05"
 
@@ -66,6 +68,10 @@ def cell(attributes: Attributes) -> str:
 def close_row(reader: FileReader) -> None:
     reader.open_rows -= 1
     text = take(reader)
+    if text.startswith(_WHOLE_ROWS) and text.count(CELL) == 1 and not reader.open_rows:
+        # a box around paragraphs or a table, which stay what they are
+        reader.put(f"{BREAK}{text.partition(COLUMN)[2].replace(_INNER_ROW, BREAK)}{BREAK}")
+        return
     around = _INNER_ROW if reader.open_rows else BREAK
     if _INNER_ROW in text:
         parts = text.split(_INNER_ROW)

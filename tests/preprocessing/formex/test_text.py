@@ -78,6 +78,13 @@ def test_table_rows_are_lines_with_cells_in_their_columns() -> None:
     assert lines(body) == ["Goods [1] | | Price", "| a b | 35\u00a0000", "[1] In tonnes."]
 
 
+def test_the_only_cell_of_a_row_keeps_its_paragraphs() -> None:
+    box = "<ROW><CELL COL='1' COLSPAN='2'><P>a</P><P>b</P></CELL></ROW><ROW><CELL COL='2'><P>c</P><P>d</P></CELL></ROW>"
+    assert lines(f"<TBL><CORPUS>{box}</CORPUS></TBL>") == ["a", "b", "| c d"]
+    inner = "<TBL><CORPUS><ROW><CELL COL='1'>a</CELL><CELL COL='2'>b</CELL></ROW></CORPUS></TBL>"
+    assert lines(f"<TBL><CORPUS><ROW><CELL COL='1'><P>c</P>{inner}</CELL></ROW></CORPUS></TBL>") == ["c", "a | b"]
+
+
 @pytest.mark.parametrize(
     ("written", "printed"),
     [
