@@ -54,6 +54,7 @@ PASSAGES = {
     "ENACTING.TERMS.CJT": "ruling",
     "DECISION": "ruling",
     "INTRO": "introduction",
+    "SUMMARY": "summary",
 }
 
 _POINT = re.compile(r"\(?(\d{1,4}[a-z]?)([.)]?\s)\s*")
@@ -126,7 +127,7 @@ def _items(lines: list[str]) -> list[str]:
 
 def _by_number(file: ParsedFile) -> Iterator[str]:
     """Yield the texts that begin with 1, 2, 3 ..., each up to the next number, a heading or what is ruled."""
-    ends = {number for span in _spans(file, "heading", "ruling") for number in range(span.start, span.end)}
+    ends = {number for span in _spans(file, "heading", "ruling", "summary") for number in range(span.start, span.end)}
     text: list[str] = []
     expected, style = 1, ""
     for number, line in enumerate(file.lines):

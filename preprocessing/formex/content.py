@@ -144,6 +144,12 @@ def close_term(reader: FileReader) -> None:
     reader.put(f"{separator}{JOIN}")
 
 
+def open_keyword_group(reader: FileReader, attributes: Attributes) -> None:
+    """Begin paragraphs that may hold keywords."""
+    reader.keyword_marks = attributes
+    reader.put(BREAK)
+
+
 def open_keywords(reader: FileReader, attributes: Attributes) -> None:
     reader.keyword_marks = attributes
     reader.keyword_end = (0, 0)
@@ -219,7 +225,7 @@ def open_unknown(tag: str) -> Callable[[FileReader, Attributes], None]:
 
     def rule(reader: FileReader, _: Attributes) -> None:
         warning = f"unknown element: {tag}"
-        if warning not in reader.warnings:
+        if warning not in reader.warnings and tag != reader.root:
             reader.warnings.append(warning)
         last = _last_text(reader)
         around = BREAK if not last or last[-1] in (BREAK, PARAGRAPH, COLUMN) else " "

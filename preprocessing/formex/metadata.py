@@ -19,14 +19,18 @@ from preprocessing.formex.xml import UnreadableError, read_tree
 
 _TYPE_BY_ROOT = {
     "JUDGMENT": "judgment",
+    "JUDGMENT.NP": "judgment",
     "ORDER": "order",
+    "ORDER.NP": "order",
     "RULING": "order",
     "OPINION": "opinion",
     "CONCLUSION": "advocate_general_opinion",
     "CORR": "corrigendum",
+    "CORRIGENDUM.ECR": "corrigendum",
     "AGR": "agreement",
     "ANNEX": "annex",
     "CASE": "notice",
+    "CJT": "notice",
     "COMPETITION": "notice",
 }
 _TYPE_BY_LEGAL_VALUE = (
@@ -183,7 +187,10 @@ def _identify_by_files(file: ParsedFile, description: Description | None, source
     return identity
 
 
-_CASE_METADATA = ("BIB.JUDGMENT", "BIB.ORDER", "BIB.OPINION", "BIB.CONCLUSION", "BIB.RULING", "BIB.CASE")
+_CASE_METADATA = (
+    *("BIB.CASE", "BIB.CONCLUSION", "BIB.DECISION.ECR", "BIB.JUDGMENT", "BIB.OPINION", "BIB.ORDER"),
+    *("BIB.REPORT.HEARING", "BIB.RULING", "BIB.SUMMARY"),
+)
 
 
 def _identify_consolidated(

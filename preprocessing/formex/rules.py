@@ -80,6 +80,8 @@ START: dict[str, Any] = {
     "ITEM": content.open_item,
     "DLIST": content.open_definitions,
     "DEFINITION": "",
+    "SUBJECTS": content.open_keyword_group,
+    "SUMMARY.NP": content.open_keyword_group,
     "INDEX": content.open_keywords,
     "KEYWORD": content.open_keyword,
     "REF.DOC": content.open_reference,

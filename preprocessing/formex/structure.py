@@ -18,12 +18,14 @@ _PARAGRAPH = f"{BREAK}{PARAGRAPH}{BREAK}"
 
 # Spans whose title is that of the document.
 _DOCUMENT = ("root", "part")
+# Roots that begin such a span of their own.
+_TITLED_ROOTS = ("ANNEX", "CONS.ANNEX", "LETTER")
 #: Parts whose titles are theirs and not those of the document, the division or the annex around them.
 SECTIONS = (
     *("ANNOTATION", "DIV.CONSID", "GR.ANNOTATION", "GR.CORRIG.ECR", "GR.SEQ", "GR.TBL", "LETTER", "OBJECT"),
     *("PREAMBLE.GEN", "REF.APPEAL.TABLE", "REF.CHRON.TABLE", "REF.CHRON.TABLE.NP", "REF.CONCLUSION"),
     *("REF.DECISION.ECR", "REF.JUDGMENT", "REF.NOTICE", "REF.OPINION", "REF.ORDER", "REF.REPORT.HEARING"),
-    *("REF.RULING", "REF.SUMMARY.JUDGMENT", "SUBDIV", "SUMMARY"),
+    *("REF.RULING", "REF.SUMMARY.JUDGMENT", "SUBDIV"),
 )
 #: Text that is not the act's own, or names its parts: nothing in it is recital, article or title of this document.
 GUARDED = ("GR.AMEND", "QUOT.S", "TOC")
@@ -99,10 +101,9 @@ def close_title(reader: FileReader) -> None:
     span = reader.spans[-1]
     if reader.root in CASE_LAW:
         reader.passages.append(Span("heading", start, end))
-    if span.kind in _DOCUMENT:
+    if span.kind in _DOCUMENT or (reader.root in _TITLED_ROOTS and len(reader.spans) == 2):
         reader.title = reader.title or title
-    else:
-        span.title = span.title or title
+    span.title = span.title or title
 
 
 def date(reader: FileReader, attributes: Attributes) -> None:

@@ -38,7 +38,7 @@ def schemas() -> list[Any]:
 
 def test_start_and_end_have_rules_for_the_same_elements() -> None:
     starts_like_a_block = {"TERM", "PREAMBLE", "ENACTING.TERMS", *elements.LABELS}
-    ends_like_a_block = {"ITEM", "DEFINITION", "TOC.HD.REF", "ITEM.REF"}
+    ends_like_a_block = {"ITEM", "DEFINITION", "TOC.HD.REF", "ITEM.REF", "SUBJECTS", "SUMMARY.NP"}
     starts = rules.START.keys() | rules.PRINTED.keys()
     assert rules.END.keys() - starts == starts_like_a_block
     assert starts - rules.END.keys() == ends_like_a_block
