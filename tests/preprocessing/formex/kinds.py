@@ -8,7 +8,8 @@ from __future__ import annotations
 _PAGES = "<PAGE.FIRST>1</PAGE.FIRST><PAGE.SEQ>1</PAGE.SEQ><PAGE.LAST>2</PAGE.LAST><PAGE.TOTAL>2</PAGE.TOTAL>"
 _ECR_PAGES = _PAGES.replace("FIRST>", "FIRST.ECR>").replace("LAST>", "LAST.ECR>")
 _HEADER = "<CURR.TITLE><PAGE.HEADER><P>Printed on every page</P><P>C-1/99</P></PAGE.HEADER></CURR.TITLE>"
-_OJ = f"""<BIB.INSTANCE><DOCUMENT.REF FILE="x.doc.xml"><COLL>C</COLL><NO.OJ>007</NO.OJ><YEAR>2099</YEAR><LG.OJ>EN</LG.OJ>
+_OJ = f"""<BIB.INSTANCE><DOCUMENT.REF FILE="x.doc.xml"><COLL>C</COLL><NO.OJ>007</NO.OJ><YEAR>2099</YEAR>
+        <LG.OJ>EN</LG.OJ>
 </DOCUMENT.REF><DATE ISO="20990401">20990401</DATE><LG.DOC>EN</LG.DOC>{_PAGES}</BIB.INSTANCE>"""
 
 
@@ -68,12 +69,15 @@ _BIB_DATA = f"""<BIB.DATA><OTH.PUB><TITLE><TI><P>Book</P></TI></TITLE><LG>EN</LG
 <TITLE><TI><P>Title in the register</P></TI></TITLE></BIB.DATA>"""
 
 DOCUMENTS: dict[str, str] = {
-    "ACT": f"""{_OJ}{_title("Decision of the Council", "of 1 April 2099")}<PROLOG><P>Of a time before recitals.</P></PROLOG>
+    "ACT": f"""{_OJ}{_title("Decision of the Council", "of 1 April 2099")}<PROLOG><P>Of a time before recitals.</P>
+        </PROLOG>
         <PREAMBLE><PREAMBLE.INIT>THE COUNCIL,</PREAMBLE.INIT><P>having met,</P><PREAMBLE.FINAL>HAS DECIDED:
         </PREAMBLE.FINAL></PREAMBLE><ENACTING.TERMS><TOC>{_title("CONTENTS")}<TOC.BLK><TOC.ITEM><NO.ITEM>1.</NO.ITEM>
-        <ITEM.CONT>Clouds</ITEM.CONT><ITEM.REF>3</ITEM.REF></TOC.ITEM></TOC.BLK></TOC>{_article("1", "Clouds are high.")}
+        <ITEM.CONT>Clouds</ITEM.CONT><ITEM.REF>3</ITEM.REF></TOC.ITEM></TOC.BLK></TOC>
+        {_article("1", "Clouds are high.")}
         </ENACTING.TERMS>{_FINAL}""",
-    "ACT.GEN": f"<PREAMBLE.GEN><P>We agree:</P></PREAMBLE.GEN><ENACTING.TERMS>{_article('1', 'Clouds.')}</ENACTING.TERMS>",
+    "ACT.GEN": f"""<PREAMBLE.GEN><P>We agree:</P></PREAMBLE.GEN><ENACTING.TERMS>{_article("1", "Clouds.")}
+        </ENACTING.TERMS>""",
     "ADDITIONAL.DOCS.LSEU": "<P>More on clouds.</P>",
     "AGR": f"""{_OJ}{_title("Agreement on clouds")}<PREAMBLE><PREAMBLE.INIT>THE PARTIES,</PREAMBLE.INIT><GR.CONSID>
         <CONSID>{_np("(1)", "Clouds cross borders.")}</CONSID></GR.CONSID><PREAMBLE.FINAL>HAVE AGREED:</PREAMBLE.FINAL>
@@ -91,8 +95,8 @@ DOCUMENTS: dict[str, str] = {
         <P>The action is dismissed.</P></DECISION>{_SUMMARY}""",
     "CHRON.TABLE": f"<BIB.CHRON.TABLE>{_REF_ECR}{_ECR_PAGES}</BIB.CHRON.TABLE>{_title('Judgments')}<CONTENTS>{_ROWS}"
     "</CONTENTS>",
-    "CHRON.TABLE.NP": f"<BIB.CHRON.TABLE.NP>{_REF_ECR}{_ECR_PAGES}</BIB.CHRON.TABLE.NP>{_title('Orders')}<CONTENTS>{_ROWS}"
-    "</CONTENTS>",
+    "CHRON.TABLE.NP": f"<BIB.CHRON.TABLE.NP>{_REF_ECR}{_ECR_PAGES}</BIB.CHRON.TABLE.NP>{_title('Orders')}<CONTENTS>"
+    f"{_ROWS}</CONTENTS>",
     "CJT": f"""{_OJ}<TI.CJT>{_title("Judgment of the Court", "in Case C-1/99")}{_INDEX}<NO.DOC.C>2099/C 7/01</NO.DOC.C>
         <LG.PROC LG="EN">Language of the case: English</LG.PROC><TRANS.REF>Provisional translation</TRANS.REF></TI.CJT>
         <CONTENTS>{_section("Parties", "<P>A. Flyer</P>")}</CONTENTS><ENACTING.TERMS.CJT><P>The Court:</P>
@@ -102,61 +106,79 @@ DOCUMENTS: dict[str, str] = {
     "CONCLUSION": f"""{_case("BIB.CONCLUSION", "62099CC0001", author="")}{_HEADER}{_title("OPINION", "in Case C-1/99")}
         <CONTENTS.CONCLUSION>{_section("I. Introduction", _point(1, "Clouds.") + _point(2, "More clouds."))}
         {_section("II. Conclusion", _point(3, "I propose rain."))}</CONTENTS.CONCLUSION>""",
-    "CONS.ACT": f"""{_CONSLEG}<CONS.DOC>{_OJ}<FAM.COMP LEG.VAL="REG">{_BIB_DATA}</FAM.COMP>{_title("Consolidated")}<PREAMBLE>
+    "CONS.ACT": f"""{_CONSLEG}<CONS.DOC>{_OJ}<FAM.COMP LEG.VAL="REG">{_BIB_DATA}</FAM.COMP>{_title("Consolidated")}
+        <PREAMBLE>
         <PREAMBLE.INIT>THE COUNCIL,</PREAMBLE.INIT><PREAMBLE.FINAL>HAS ADOPTED:</PREAMBLE.FINAL></PREAMBLE>
         <ENACTING.TERMS>{_article("1", "In force.")}</ENACTING.TERMS><CONS.ANNEX>{_title("ANNEX")}<CONTENTS><P>More.</P>
         </CONTENTS></CONS.ANNEX></CONS.DOC>""",
-    "CONS.OTH": f"""{_CONSLEG}<CONS.OTH.DOC>{_OJ}<FAM.COMP LEG.VAL="OTHER">{_BIB_DATA}</FAM.COMP><CONS.DOC.GEN TYPE="ACT">
+    "CONS.OTH": f"""{_CONSLEG}<CONS.OTH.DOC>{_OJ}<FAM.COMP LEG.VAL="OTHER">{_BIB_DATA}</FAM.COMP>
+        <CONS.DOC.GEN TYPE="ACT">
         {_title("Agreement on clouds")}<PREAMBLE><PREAMBLE.INIT>THE PARTIES,</PREAMBLE.INIT><PREAMBLE.FINAL>AGREE:
         </PREAMBLE.FINAL></PREAMBLE><ENACTING.TERMS>{_article("1", "In force.")}</ENACTING.TERMS><CONS.DOC.GEN
         TYPE="GENERAL">{_title("Declaration")}<CONTENTS><P>We declare.</P></CONTENTS></CONS.DOC.GEN><CONS.DOC.GEN
         TYPE="ANNEX">{_title("ANNEX I")}<CONTENTS>{_article("9", "A model.")}</CONTENTS></CONS.DOC.GEN></CONS.DOC.GEN>
         </CONS.OTH.DOC>""",
     "CORR": f"""{_OJ}{_title("Corrigendum to Regulation (EU) 2099/123")}<CONTENTS.CORR><GR.CORRECTION><DESCRIPTION>1. On
-        page 1:</DESCRIPTION><CORRECTION><DESCRIPTION>Article 1:</DESCRIPTION><OLD.CORR FOR.READ="YES"><P>for:</P>{_quoted("lead")}</OLD.CORR><NEW.CORR
-        FOR.READ="YES"><P>read:</P>{_quoted("led").replace("S1", "S2").replace("E1", "E2")}</NEW.CORR></CORRECTION></GR.CORRECTION></CONTENTS.CORR>""",
-    "CORRIGENDUM.ECR": f"""{_case("BIB.CORRIG.ECR", "", author="").replace("<NO.CELEX></NO.CELEX>", "")}{_title("Corrections")}
+        page 1:</DESCRIPTION><CORRECTION><DESCRIPTION>Article 1:</DESCRIPTION><OLD.CORR FOR.READ="YES"><P>for:</P>
+        {_quoted("lead")}</OLD.CORR><NEW.CORR
+        FOR.READ="YES"><P>read:</P>{_quoted("led").replace("S1", "S2").replace("E1", "E2")}</NEW.CORR></CORRECTION>
+        </GR.CORRECTION></CONTENTS.CORR>""",
+    "CORRIGENDUM.ECR": f"""{_case("BIB.CORRIG.ECR", "", author="").replace("<NO.CELEX></NO.CELEX>", "")}
+        {_title("Corrections")}
         <GR.CORRIG.ECR>{_title("Volume I")}<CORRIG.ECR><REF.ORIGINAL PAGE="I-1" NO.CASE="C-1/99">Page I-1, Case C-1/99:
         </REF.ORIGINAL><CORR.ACTION>in point 7, read:</CORR.ACTION>{_quoted("led")}</CORRIG.ECR></GR.CORRIG.ECR>""",
     "DECISION.ECR": f"""{_case("BIB.DECISION.ECR", "62099CX0001")}{_HEADER}{_title("DECISION OF THE COURT")}
         <DECISION.ECR.INIT>In Case C-1/99 RX,</DECISION.ECR.INIT>{_PREAMBLE}<CONTENTS.DECISION.ECR>
         {_section("Decision", _point(1, "The Advocate General has proposed.") + _point(2, "Clouds are high."))}{_RULING}
         </CONTENTS.DECISION.ECR>{_SIGNATURE}""",
-    "ECR.GENERAL": f"""<BIB.ECR.GENERAL>{_REF_ECR}<LG.DOC>EN</LG.DOC>{_ECR_PAGES}</BIB.ECR.GENERAL>{_title("Note")}<CONTENTS>
+    "ECR.GENERAL": f"""<BIB.ECR.GENERAL>{_REF_ECR}<LG.DOC>EN</LG.DOC>{_ECR_PAGES}</BIB.ECR.GENERAL>{_title("Note")}
+        <CONTENTS>
         <P>On citing treaties.</P></CONTENTS>""",
     "FRAGMENT": f"{_section('Part', '<P>Of something.</P>')}",
-    "GENERAL": f"""{_OJ}<PL.DATE><P>Cloudtown, <DATE ISO="20990401">1 April 2099</DATE></P></PL.DATE><NO.COM>COM(2099) 1</NO.COM>
+    "GENERAL": f"""{_OJ}<PL.DATE><P>Cloudtown, <DATE ISO="20990401">1 April 2099</DATE></P></PL.DATE>
+        <NO.COM>COM(2099) 1</NO.COM>
         <GR.ANNOTATION>{_title("Note")}<ANNOTATION><P>Read with care.</P></ANNOTATION></GR.ANNOTATION>
         {_title("Communication on clouds", "2099/C 7/01")}<PROLOG><P>Before all.</P></PROLOG><CONTENTS>
         {_section("1. Height", "<P>Clouds are high.</P>" + _article("1", "They stay."))}<LIST.AMEND><HEADER.LIST.AMEND>
         <HEADER.OLD>Text</HEADER.OLD><HEADER.NEW>Proposal</HEADER.NEW></HEADER.LIST.AMEND><GR.AMEND>
-        <AMEND>{_title("Amendment 1")}<OLD>{_article("7", "Low.")}</OLD><NEW>{_article("7", "High.")}</NEW></AMEND></GR.AMEND>
+        <AMEND>{_title("Amendment 1")}<OLD>{_article("7", "Low.")}</OLD><NEW>{_article("7", "High.")}</NEW></AMEND>
+        </GR.AMEND>
         </LIST.AMEND></CONTENTS>{_FINAL}""",
     "JUDGMENT": f"""{_case("BIB.JUDGMENT", "62099CJ0001")}{_HEADER}{_title("JUDGMENT OF THE COURT")}{_INTERMEDIATE}
         <JUDGMENT.INIT><P>In Case C-1/99,</P></JUDGMENT.INIT>{_PARTIES}{_PREAMBLE}<CONTENTS.JUDGMENT>
         {_section("Judgment", _point(1, "Clouds are high.") + _point(2, "They stay so."))}{_RULING}</CONTENTS.JUDGMENT>
         {_SIGNATURE}""",
-    "JUDGMENT.NP": f"""{_case("BIB.JUDGMENT", "62099CJ0002")}{_title("Judgment of 1 April 2099")}{_INDEX}<SUMMARY.NP SEPARATOR=" - "><P>
-        Short.</P></SUMMARY.NP><SUBJECT><P>Clouds.</P></SUBJECT><ENACTING.TERMS.CJT><P>Dismissed.</P></ENACTING.TERMS.CJT>""",
-    "LETTER": f"{_title('Letter No 1')}<CONTENTS><P>Sir,</P>{_article('1', 'Clouds.')}</CONTENTS><SIGNATORY><P>A. Flyer</P>"
-    "</SIGNATORY>",
-    "LSEU": f"""<BIB.LSEU><NO.DOC.LSEU>LSEU-GLOSSARY-CLOUD-2099-04-01-1200</NO.DOC.LSEU><LG.DOC>EN</LG.DOC><ARCHIVED VALUE="NO"/></BIB.LSEU>{_title("Clouds")}
+    "JUDGMENT.NP": f"""{_case("BIB.JUDGMENT", "62099CJ0002")}{_title("Judgment of 1 April 2099")}{_INDEX}
+        <SUMMARY.NP SEPARATOR=" - "><P>
+        Short.</P></SUMMARY.NP><SUBJECT><P>Clouds.</P></SUBJECT><ENACTING.TERMS.CJT><P>Dismissed.</P>
+        </ENACTING.TERMS.CJT>""",
+    "LETTER": f"""{_title("Letter No 1")}<CONTENTS><P>Sir,</P>{_article("1", "Clouds.")}</CONTENTS>
+        <SIGNATORY><P>A. Flyer</P></SIGNATORY>""",
+    "LSEU": f"""<BIB.LSEU><NO.DOC.LSEU>LSEU-GLOSSARY-CLOUD-2099-04-01-1200</NO.DOC.LSEU><LG.DOC>EN</LG.DOC>
+        <ARCHIVED VALUE="NO"/></BIB.LSEU>{_title("Clouds")}
         <CONTENTS.LSEU><HEADER.LSEU>{_title("SUMMARY OF:")}</HEADER.LSEU><SUMMARY.LSEU><P>What are <REF.DOC
-        CONTEXT="EUR-LEX" URI="http://data.europa.eu/eli/reg/2099/123/oj">clouds</REF.DOC>?</P></SUMMARY.LSEU></CONTENTS.LSEU>""",
+        CONTEXT="EUR-LEX" URI="http://data.europa.eu/eli/reg/2099/123/oj">clouds</REF.DOC>?</P></SUMMARY.LSEU>
+        </CONTENTS.LSEU>""",
     "OPINION": f"""{_case("BIB.OPINION", "62099CV0001")}{_HEADER}{_title("OPINION 1/99")}<OPINION.INIT>
         {_section("I", _np("1.", "The Council asks."))}</OPINION.INIT><CONTENTS.OPINION>{_title("Opinion of the Court")}
         {_SUMMARY}<ARGUMENTS>{_np("1.", "It is argued.")}</ARGUMENTS><PREAMBLE.GEN><P>Whereas:</P></PREAMBLE.GEN>
-        <ENACTING.TERMS.CJT><P>The Treaty is compatible.</P></ENACTING.TERMS.CJT>{_FINAL}<INTERNAL.ANNEX>{_title("ANNEX I")}
+        <ENACTING.TERMS.CJT><P>The Treaty is compatible.</P></ENACTING.TERMS.CJT>{_FINAL}<INTERNAL.ANNEX>
+        {_title("ANNEX I")}
         <CONTENTS><P>Questions.</P></CONTENTS></INTERNAL.ANNEX></CONTENTS.OPINION>""",
-    "ORDER": f"""{_case("BIB.ORDER", "62099CO0001")}{_HEADER}{_title("ORDER OF THE COURT")}<ORDER.INIT><P>In Case C-1/99,</P>
+    "ORDER": f"""{_case("BIB.ORDER", "62099CO0001")}{_HEADER}{_title("ORDER OF THE COURT")}<ORDER.INIT>
+        <P>In Case C-1/99,</P>
         </ORDER.INIT>{_PARTIES}<PREAMBLE.GEN><PREAMBLE.INIT>THE COURT</PREAMBLE.INIT></PREAMBLE.GEN><CONTENTS.ORDER>
         {_section("Order", _point(1, "Clouds are high."))}{_RULING}</CONTENTS.ORDER>{_SIGNATURE}""",
-    "ORDER.NP": f"""{_case("BIB.ORDER", "62099CO0002")}{_title("Order of 1 April 2099")}{_INDEX}<SUMMARY.NP SEPARATOR=" - "><P>Short.</P>
+    "ORDER.NP": f"""{_case("BIB.ORDER", "62099CO0002")}{_title("Order of 1 April 2099")}{_INDEX}
+        <SUMMARY.NP SEPARATOR=" - "><P>Short.</P>
         </SUMMARY.NP><SUBJECT><P>Clouds.</P></SUBJECT><ENACTING.TERMS.CJT><P>Removed.</P></ENACTING.TERMS.CJT>""",
-    "REPORT.HEARING": f"""{_case("BIB.REPORT.HEARING", "62099CP0001", author="")}{_HEADER}{_title("REPORT FOR THE HEARING")}
+    "REPORT.HEARING": f"""{_case("BIB.REPORT.HEARING", "62099CP0001", author="")}{_HEADER}
+        {_title("REPORT FOR THE HEARING")}
         <CONTENTS>{_section("I. Facts", "<P>Clouds moved.</P>")}</CONTENTS>""",
-    "RULING": f"""{_case("BIB.RULING", "62099CR0001")}{_HEADER}{_title("RULING 1/99")}<CONTENTS.RULING>{_title("Ruling")}{_SUMMARY}
-        <PREAMBLE.GEN>{_np("1", "A request came.")}{_np("2", "It is admissible.")}</PREAMBLE.GEN><ENACTING.TERMS.CJT><P>No
+    "RULING": f"""{_case("BIB.RULING", "62099CR0001")}{_HEADER}{_title("RULING 1/99")}<CONTENTS.RULING>
+        {_title("Ruling")}{_SUMMARY}
+        <PREAMBLE.GEN>{_np("1", "A request came.")}{_np("2", "It is admissible.")}</PREAMBLE.GEN><ENACTING.TERMS.CJT>
+        <P>No
         cloud needs consent.</P></ENACTING.TERMS.CJT>{_FINAL}</CONTENTS.RULING>""",
     "SUMMARY.JUDGMENT": f"""{_case("BIB.SUMMARY", "62099SJ0001", pages=_PAGES)}{_HEADER}<CONTENTS.SUMMARY.JUDGMENT>
         {_title("Summary of the Judgment")}{_PARTIES}<P>Clouds.</P></CONTENTS.SUMMARY.JUDGMENT>""",
