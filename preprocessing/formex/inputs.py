@@ -117,14 +117,17 @@ class _Lister:
     def list(self, paths: Sequence[Path]) -> Listing:
         for path in paths:
             self._add(str(path))
-        works = [work_of(item.files[0].name) if isinstance(item, Folder) else "" for item in self.items]
-        if any(work and work not in self.notices for work in works):
+        if any((work := self._work(item)) and work not in self.notices for item in self.items):
             self._look_beside(paths)
-        for position, (item, work) in enumerate(zip(self.items, works, strict=True)):
-            if work and work in self.notices and isinstance(item, Folder):
-                self.items[position] = replace(item, notice=self.notices[work])
+        for position, item in enumerate(self.items):
+            if isinstance(item, Folder) and (found := self.notices.get(self._work(item))):
+                self.items[position] = replace(item, notice=found)
         size = sum(item.size for item in self.items if isinstance(item, Folder))
         return Listing(self.items, size, self.digest.hexdigest())
+
+    @staticmethod
+    def _work(item: Folder | Rejected) -> str:
+        return work_of(item.files[0].name) if isinstance(item, Folder) else ""
 
     def _add(self, path: str) -> None:
         if os.path.isdir(path):
@@ -162,7 +165,7 @@ class _Lister:
             self._unreadable(failures.pop())
 
     def _archive(self, path: str, documents: bool = True) -> None:
-        if self._known(path):
+        if self._known(path, report=documents):
             return
         self._file(path)
         try:
@@ -188,18 +191,20 @@ class _Lister:
                             self._notice(None, self._file(str(work / NOTICE_NAME)))
 
     def _notice(self, archive: str | None, member: Member) -> None:
-        self.notices.setdefault(work_of(member.name), (archive, member))
+        if work := work_of(member.name):
+            self.notices.setdefault(work, (archive, member))
 
-    def _known(self, path: str) -> bool:
-        """Tell whether a folder or an archive was listed before; if so, note it as rejected."""
+    def _known(self, path: str, report: bool = True) -> bool:
+        """Tell whether a folder or an archive was listed before; ``report`` it as rejected if it was."""
         try:
             status = os.stat(path)
         except OSError:
             return False  # reading it will say why
         place = (status.st_dev, status.st_ino)
         if place in self.places:
-            reason = f"given twice: the same as {printable(self.places[place])}"
-            self.items.append(Rejected(printable(path), reason))
+            if report:
+                reason = f"given twice: the same as {printable(self.places[place])}"
+                self.items.append(Rejected(printable(path), reason))
             return True
         self.places[place] = path
         return False
