@@ -31,6 +31,9 @@ _DECLARED_OTHERWISE = re.compile(
 )
 _DECLARATION_BYTES = 1024
 _CONTROLS = re.compile("[\x80-\x9f]")
+# Control characters that XML allows are Windows-1252 read as Latin-1: quotes, dashes, the euro sign
+_CONTROLS_AS_MEANT = {code: bytes([code]).decode("cp1252", "ignore") for code in (*range(0x80, 0xA0), 0x7F)}
+_CONTROLS_AS_MEANT |= {0x85: "\x85", 0x7F: ""}  # the first is also a line break
 _BEFORE_TEXT = re.compile(r">([^<]+)<")
 _CHARACTER = re.compile(r"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 _ATTRIBUTE = re.compile(r"""\s([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -63,6 +66,8 @@ def read_text(data: bytes) -> str:
         text = _canonical(data)
     if "&" in text and "&#" in text:
         text = _CHARACTER.sub(_character, text)
+    if _has_controls(data):
+        text = text.translate(_CONTROLS_AS_MEANT)
     start = _root_start(text)
     return text[start:] if start else text
 
@@ -195,6 +200,13 @@ def _nesting(data: bytes) -> int:
     return int(depth.max())
 
 
+def _has_controls(data: bytes) -> bool:
+    if b"\x7f" in data or data.isascii():
+        return b"\x7f" in data
+    chars = np.frombuffer(data, np.uint8)
+    return bool((chars[np.flatnonzero(chars[:-1] == 0xC2) + 1] < 0xA0).any())
+
+
 def _refuse_doctype(name: str, *_: object) -> None:
     if name.lower() == "html":
         raise UnreadableError("HTML, not FORMEX")
@@ -218,7 +230,7 @@ def canonical(text: str) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
-    char = chr(int(match[1], 16) if match[1] else int(match[2]))
+    char = chr(int(match[1], 16) if match[1] else int(match[2])).translate(_CONTROLS_AS_MEANT)
     # left as entities until the text is cut
     return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(char, char)
 
