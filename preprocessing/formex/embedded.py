@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, fromstring
+from xml.sax.saxutils import escape
 
 from preprocessing.formex.elements import METADATA, OTHER_ACTS
 
@@ -41,5 +42,5 @@ def take_metadata(name: str, run: str, text: str, following: Iterator[tuple[str,
                     taken.append(tags[position : match.end()])
                     return fromstring("".join(taken)), tags[match.end() + 1 : -1], text
         if not others:
-            taken += (tags[position:], text)
+            taken += (tags[position:], escape(text))
         run, text = next(following)

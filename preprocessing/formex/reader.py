@@ -137,12 +137,12 @@ class FileReader:
         if self.text:
             lines = to_lines("".join(self.text))
             self.text.clear()
-            if self.article is not None and PARAGRAPH in lines:
+            if PARAGRAPH in lines:
                 for line in lines:
-                    if line == PARAGRAPH:
-                        self.article.marks.append(len(self.lines))
-                    else:
+                    if line != PARAGRAPH:
                         self.lines.append(line)
+                    elif self.article is not None:
+                        self.article.marks.append(len(self.lines))
             else:
                 self.lines += lines
         return len(self.lines)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from preprocessing.formex.taken import take
-from preprocessing.formex.text import BREAK, CELL, COLUMN, to_row
+from preprocessing.formex.text import BREAK, CELL, COLUMN, INNER_ROW, to_row
 
 if TYPE_CHECKING:
     from preprocessing.formex.reader import FileReader
@@ -18,8 +18,6 @@ Attributes = dict[str, str]
 _CELL = f"{CELL}{COLUMN}"
 # How a row begins whose first cell may be its only one.
 _WHOLE_ROWS = (_CELL, f"{CELL}1{COLUMN}")
-# Around a row of a table that stands in a cell: a control character of its own, as in text.py.
-_INNER_ROW = "\x05"
 
 #: Rows with elements of their own for their cells.
 CATALOGUE_ROWS = ("CN.HEADER", "DEF.HEAD.TA", "DEF.HEAD.VI", "HEADER.LIST.AMEND")
@@ -70,11 +68,11 @@ def close_row(reader: FileReader) -> None:
     text = take(reader)
     if text.startswith(_WHOLE_ROWS) and text.count(CELL) == 1 and not reader.open_rows:
         # a box around paragraphs or a table, which stay what they are
-        reader.put(f"{BREAK}{text.partition(COLUMN)[2].replace(_INNER_ROW, BREAK)}{BREAK}")
+        reader.put(f"{BREAK}{text.partition(COLUMN)[2].replace(INNER_ROW, BREAK)}{BREAK}")
         return
-    around = _INNER_ROW if reader.open_rows else BREAK
-    if _INNER_ROW in text:
-        parts = text.split(_INNER_ROW)
+    around = INNER_ROW if reader.open_rows else BREAK
+    if INNER_ROW in text:
+        parts = text.split(INNER_ROW)
         parts[::2] = map(to_row, parts[::2])  # what stands around the inner rows; they themselves are lines already
         row = around.join(part for part in parts if part)
     else:

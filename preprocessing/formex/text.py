@@ -10,6 +10,7 @@ import re
 
 BREAK = "\x1e"  # a block begins or ends here
 JOIN = "\x1d"  # what follows stays on this line: a number or a list marker and its text
+INNER_ROW = "\x05"  # around a row of a table that stands in a cell
 CELL, COLUMN = "\x1f", "\x1c"  # around the column number, if there is one, where a table cell begins
 PARAGRAPH = "\x04"  # alone on a line: a paragraph of an article begins or ends here
 CALL, CALL_END = "\x02", "\x03"  # around the number of a footnote, where it is called
@@ -40,6 +41,7 @@ _CELL_MARK = re.compile(f"{CELL}[^{COLUMN}]*{COLUMN}")
 _MAX_COLUMNS = 200
 # What ends a sentence around a block, as after a quoted article: it belongs to the block's last line.
 _LONE_MARK = re.compile(f"[{BREAK} ]+([;.])(?= ?(?:{BREAK}|$))")
+_JOINED_TO_NOTHING = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*(?={PARAGRAPH})")
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
 _CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
 _CALLS_BEFORE_WORD = re.compile(f"{CALL}(\\d+){CALL_END}(?=[\\w(«“‘„])")
@@ -63,6 +65,8 @@ def flat(source: str) -> str:
 def _clean(text: str) -> str:
     """Join labels to their text and leave one space between words."""
     if JOIN in text:
+        if PARAGRAPH in text:
+            text = _JOINED_TO_NOTHING.sub(BREAK, text)
         text = _JOINED.sub(" ", text)
     shorter = text.replace("  ", " ")
     while shorter is not text:
@@ -74,6 +78,8 @@ def to_lines(text: str) -> list[str]:
     """Turn gathered text into clean, non-empty lines (footnote calls still marked)."""
     if CELL in text:
         text = _CELL_MARK.sub(BREAK, text)  # outside any row
+    if INNER_ROW in text:
+        text = text.replace(INNER_ROW, BREAK)  # in a cell outside any row
     if f"{BREAK};" in text or f"{BREAK}." in text:
         text = _LONE_MARK.sub(r"\1", text)
     return [line for part in _clean(text).split(BREAK) if part and (line := part.strip(" "))]

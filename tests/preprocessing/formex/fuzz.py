@@ -15,10 +15,9 @@ from lxml import etree
 from preprocessing.document import LegalDocument
 from preprocessing.errors import RecipeError
 from preprocessing.formex import rules
+from preprocessing.formex.elements import DESCRIPTION_ROOTS, INLINE, LABELS, METADATA, TEXT_ROOTS
 from preprocessing.formex.inputs import Rejected
 from preprocessing.formex.parse import read_documents
-from preprocessing.formex.parsed import METADATA, TEXT_ROOTS
-from preprocessing.formex.text import INLINE, LABELS
 from tests.preprocessing.formex.invented import description
 
 _NUMBER = """
@@ -95,6 +94,7 @@ TAGS = sorted(
         *rules.START,
         *rules.END,
         *TEXT_ROOTS,
+        *DESCRIPTION_ROOTS,
         *METADATA,
         *INLINE,
         *LABELS,
