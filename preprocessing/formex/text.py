@@ -28,9 +28,11 @@ OPERATORS = {
 BRACKETS = {"BRACKET": "()", "SQBRACKET": "[]", "BRACE": "{}", "BAR": "||"}
 BIG_OPERATORS = {"SUM": "∑", "PRODUCT": "∏", "INTEGRAL": "∫", "ROOT": "√"}
 
-_SUPERSCRIPT = str.maketrans("0123456789+-−–", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
-_SUBSCRIPT = str.maketrans("0123456789+-−–", "₀₁₂₃₄₅₆₇₈₉₊₋₋₋")
-_SIGNED_DIGITS = re.compile(r"[+−–-]?\d+[+−–-]?|[+−–-]")
+_SUPERSCRIPT = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+_SUBSCRIPT = str.maketrans("0123456789+-−", "₀₁₂₃₄₅₆₇₈₉₊₋₋")
+_SIGNED_DIGITS = re.compile(r"[+−-]?\d+[+−-]?|[+−-]")
+# Raised or lowered numbers with a dash for a minus: there is no small dash, so that it stays, after a sign.
+_DASHED_DIGITS = re.compile(r"–\d+|\d*–")
 
 _LONG_NUMBER = re.compile(r"([+−–-]?)([1-9]\d{3,30})([.,]\d+)?", re.ASCII)
 _CUSTOMS_CODE = re.compile(r"(ex)?\s?(\d{4})((?:\d\d){1,3})", re.ASCII)
@@ -141,12 +143,18 @@ def format_code(text: str) -> str:
 
 def superscript(text: str) -> str:
     """Raise digits and signs (``m2`` is not ``m²``); words stay as they are, as in ``1er``."""
-    return text.translate(_SUPERSCRIPT) if _SIGNED_DIGITS.fullmatch(text.strip()) else text
+    return _small(text, _SUPERSCRIPT, "^")
 
 
 def subscript(text: str) -> str:
     """Lower digits and signs: ``CO₂``; words stay as they are."""
-    return text.translate(_SUBSCRIPT) if _SIGNED_DIGITS.fullmatch(text.strip()) else text
+    return _small(text, _SUBSCRIPT, "_")
+
+
+def _small(text: str, forms: dict[int, int], sign: str) -> str:
+    if _SIGNED_DIGITS.fullmatch(text.strip()):
+        return text.translate(forms)
+    return f"{sign}{text.strip()}" if _DASHED_DIGITS.fullmatch(text.strip()) else text
 
 
 def glyph(code: str | None) -> str:
