@@ -15,6 +15,7 @@ _OPENING_ID = re.compile(r"""\bIDREF=["']([^"']*)["']""")
 _CLOSING_ID = re.compile(r"""\sID=["']([^"']*)["']""")
 _OPENING = re.compile(r"<\?(CLG\.MDFO\s[^?]*)\?>")
 _CLOSING = re.compile(r"""<\?CLG\.MDFC\s[^?]*?\bID=["']([^"']*)["']""")
+_NUMBER_BEFORE_UNIT = re.compile(r"</FT>(?=[^\W\d_])")
 _MARK_BEFORE_WORD = re.compile(r"<\?CLG\.MDF[^<>]*\?>(?=\w)")
 _TAG = re.compile(r"<(/?)([^<>]*?)(/?)>")
 
@@ -65,7 +66,11 @@ def close_open_ends(source: str) -> tuple[str, int]:
 
 
 def part_words(source: str) -> str:
-    """Set a space where nothing but marks of amendments stands between two words (``an<?CLG.MDFC ..?>EU``)."""
+    """Set a space where only marks of amendments stand between two words (``an<?CLG.MDFC ..?>EU``).
+
+    The same where a number, which is printed with spaces, runs into its unit (``3500</FT>kg``).
+    """
+    source = _NUMBER_BEFORE_UNIT.sub("</FT> ", source)
     if "CLG.MDF" not in source:
         return source
     kept: list[str] = []

@@ -101,6 +101,12 @@ def test_numbers_are_grouped_by_threes(written: str, printed: str) -> None:
     assert format_number(written) == printed
 
 
+def test_a_number_stands_apart_from_its_unit() -> None:
+    assert lines('<P>at most <FT TYPE="NUMBER">3500</FT>kg, <FT TYPE="NUMBER">25</FT>-30</P>') == [
+        "at most 3\u00a0500 kg, 25-30"
+    ]
+
+
 def test_raised_and_lowered_digits_are_told_apart_from_plain_ones() -> None:
     body = "<P>10<HT TYPE='SUP'>-3</HT> kg CO<HT TYPE='SUB'>2</HT>, the 1<HT TYPE='SUP'>er</HT></P>"
     assert lines(body) == ["10⁻³ kg CO₂, the 1er"]
