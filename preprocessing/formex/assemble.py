@@ -9,8 +9,9 @@ from itertools import pairwise
 
 from preprocessing.document import Annex, Article, LegalDocument, Recital
 from preprocessing.formex import caselaw
+from preprocessing.formex.descriptions import Description
 from preprocessing.formex.language import language_of_text
-from preprocessing.formex.metadata import Description, identify
+from preprocessing.formex.metadata import identify
 from preprocessing.formex.notices import Notice
 from preprocessing.formex.numbering import article_number
 from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
@@ -54,7 +55,7 @@ def assemble(
         celex=identity.celex,
         base_celex=identity.base_celex,
         date=identity.date,
-        consolidated=act.root == "CONS.ACT",
+        consolidated=act.root in ("CONS.ACT", "CONS.OTH"),
         consolidation_date=identity.consolidation_date,
         publication_date=identity.publication_date,
         eli=identity.eli,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from preprocessing.formex.descriptions import Description, read_description
 from preprocessing.formex.inputs import Rejected
-from preprocessing.formex.metadata import Description, read_description
 from preprocessing.formex.stores import DiskStore, Store
 from preprocessing.formex.xml import UnreadableError
 from preprocessing.formex.zips import Member

@@ -10,70 +10,22 @@ import re
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from preprocessing.celex import TYPE_LETTERS, base_celex, consolidated_celex, derive_celex, expand_short_form, full_year
+from preprocessing.celex import TYPE_LETTERS, base_celex, consolidated_celex, derive_celex, full_year
 from preprocessing.citations.acts import named_acts
+from preprocessing.formex.descriptions import (
+    Description,
+    Number,
+    date_of,
+    full_celex,
+    iso_date,
+    number_of,
+    text_of,
+    words_of,
+)
+from preprocessing.formex.document_types import celex_letter, document_type, types_in_title
 from preprocessing.formex.language import language_of_path
 from preprocessing.formex.notices import Notice
 from preprocessing.formex.parsed import ParsedFile
-from preprocessing.formex.xml import UnreadableError, read_tree
-
-_TYPE_BY_ROOT = {
-    "JUDGMENT": "judgment",
-    "JUDGMENT.NP": "judgment",
-    "ORDER": "order",
-    "ORDER.NP": "order",
-    "RULING": "order",
-    "OPINION": "opinion",
-    "CONCLUSION": "advocate_general_opinion",
-    "CORR": "corrigendum",
-    "CORRIGENDUM.ECR": "corrigendum",
-    "AGR": "agreement",
-    "ANNEX": "annex",
-    "CASE": "notice",
-    "CJT": "notice",
-    "COMPETITION": "notice",
-}
-_TYPE_BY_LEGAL_VALUE = (
-    ("CORRIGENDUM", "corrigendum"),
-    ("REG", "regulation"),
-    ("DIR", "directive"),
-    ("DEC", "decision"),
-    ("REC", "recommendation"),
-    ("OP", "opinion"),
-    ("AGR", "agreement"),
-    ("PROT", "agreement"),
-    ("JUDGMENT", "judgment"),
-    ("ORDER", "order"),
-    ("NOTICE", "notice"),
-    ("INFO", "notice"),
-)
-# The first of these words in a title tells the type, in English, French, German, Spanish and Portuguese.
-_TYPE_WORDS = {
-    "other": r"proposal|proposition|vorschlag|propuesta|proposta",
-    "corrigendum": r"corrigendum|rectificatif|berichtigung|corrección de errores|re(?:c)?tificação",
-    "regulation": r"regulation|règlement|\w*verordnung|reglamento|regulamento",
-    "directive": r"directive|\w*richtlinie|dire(?:c)?tiva",
-    "decision": r"decision|décision|\w*beschluss|entscheidung|decisión|decisão",
-    "recommendation": r"recommendation|recommandation|empfehlung|recomendación|recomendação",
-    "opinion": r"opinion|avis|stellungnahme|dictamen|parecer",
-    "agreement": r"agreement|protocol|convention|accord|protocole|\w*abkommen|übereinkommen|acuerdo|acordo",
-    "notice": r"notice|communication|bekanntmachung|mitteilung|anuncio|comunicación|aviso|comunicação",
-}
-_TITLE_TYPE = re.compile("|".join(rf"\b(?P<{name}>{words})\b" for name, words in _TYPE_WORDS.items()), re.IGNORECASE)
-
-
-@dataclass
-class Description:
-    """What a ``.doc.xml`` says about one document; ``files`` are the act's file and its annexes in their order."""
-
-    files: list[str]
-    language: str | None = None
-    legal_value: str = ""
-    celex: str | None = None
-    date: str | None = None
-    number: tuple[int, int] | None = None  # (year, number) of the act
-    collection: str = ""
-    title: str = ""
 
 
 @dataclass
@@ -92,38 +44,11 @@ class Identity:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_description(data: bytes) -> Description:
-    """Read a ``.doc.xml``.
-
-    Raises:
-        UnreadableError: it is not well-formed, is no description, or names no file.
-    """
-    tree = read_tree(data)
-    if tree.tag != "DOC":
-        raise UnreadableError(f"not a description of a document: root element {tree.tag}")
-    files = [
-        node.get("FILE", "") for node in tree.iterfind("FMX//REF.PHYS") if node.get("TYPE", "DOC.XML") == "DOC.XML"
-    ]
-    if not any(files):
-        raise UnreadableError("describes a document but names no file of it")
-    main = tree.find("FMX/DOC.MAIN.PUB")
-    return Description(
-        files=[name for name in files if name],
-        language=_text(main, "LG.DOC").lower() or _text(tree, "PUBLICATION.REF/LG.OJ").lower() or None,
-        legal_value=_text(main, "LEGAL.VALUE").upper(),
-        celex=_expanded(_text(main, "NO.CELEX")),
-        date=_date_of(main, "DATE"),
-        number=_number_of(tree.find("BIB.DOC/NO.DOC")),
-        collection=_text(tree, "PUBLICATION.REF/COLL"),
-        title=_words(tree.find(".//TITLE/TI")),
-    )
-
-
 def identify(file: ParsedFile, description: Description | None, source: str, notice: Notice | None = None) -> Identity:
     """Put together who a document is from its main file, its description and its notice (if any) and its path."""
     identity = _identify_by_files(file, description, source)
     if notice is not None:
-        _add_notice(identity, notice, consolidated=file.root == "CONS.ACT")
+        _add_notice(identity, notice, consolidated="INFO.CONSLEG" in file.metadata)
     return identity
 
 
@@ -145,44 +70,43 @@ def _add_notice(identity: Identity, notice: Notice, consolidated: bool) -> None:
 
 
 def _identify_by_files(file: ParsedFile, description: Description | None, source: str) -> Identity:
+    described = description or Description([])
     own = file.metadata.get("BIB.INSTANCE")
     family = file.metadata.get("FAM.COMP")
     consolidation = file.metadata.get("INFO.CONSLEG")
-    case = next((file.metadata[tag] for tag in file.metadata if tag in _CASE_METADATA), None)
+    case = next((tree for tag, tree in file.metadata.items() if tag in _CASE_METADATA), None)
     first_act = family.find("BIB.DATA") if family is not None else None
 
-    title = file.title or _words(first_act.find("TITLE") if first_act is not None else None)
-    title = title or (description.title if description else "")
-    legal_value = description.legal_value if description else ""
+    title = file.title or words_of(first_act.find("TITLE") if first_act is not None else None) or described.title
+    legal_value = described.legal_value
     if not legal_value and consolidation is not None:
         legal_value = consolidation.get("LEG.VAL", "").upper()
-    document_type = _document_type(file.root, legal_value, title)
     identity = Identity(
-        language=(description.language if description else None)
-        or _text(own, "LG.DOC").lower()
-        or _text(own, "DOCUMENT.REF/LG.OJ").lower()
+        language=described.language
+        or next((code for tree in file.metadata.values() if (code := text_of(tree, "LG.DOC"))), "").lower()
+        or text_of(own, "DOCUMENT.REF/LG.OJ").lower()
         or language_of_path(source)
         or "",
-        document_type=document_type,
+        document_type=document_type(file.root, legal_value, title),
         title=title,
+        publication_date=described.publication_date or date_of(file.metadata.get("BIB.OJ"), "DATE"),
+        eli=described.eli,
     )
     # an act's own title is the authentic text; a description of it can be mistyped
-    title_date = _iso(file.title_dates[0]) if file.title_dates else None
-    identity.date = title_date if document_type in TYPE_LETTERS else None
-    identity.date = identity.date or (description.date if description else None)
+    title_date = iso_date(file.title_dates[0]) if file.title_dates else None
+    identity.date = title_date if identity.document_type in TYPE_LETTERS else None
+    identity.date = identity.date or described.date
     if consolidation is not None:
-        _identify_consolidated(identity, consolidation, first_act, description)
+        _identify_consolidated(identity, consolidation, first_act, described)
         return identity
-    identity.date = identity.date or _date_of(own, "DATE") or title_date
+    identity.date = identity.date or date_of(own, "DATE") or title_date or date_of(case, "DATE")
     if case is not None:
-        identity.celex = identity.base_celex = _expanded(_text(case, "NO.CELEX"))
+        identity.celex = full_celex(text_of(case, "NO.CELEX")) or _of_case(file.root, case)
+    elif identity.document_type == "corrigendum":
+        _identify_corrigendum(identity, legal_value, described)
         return identity
-    if document_type == "corrigendum":
-        # which corrigendum to the act it is, no FORMEX file says: only the act's number is known
-        mentioned = next(named_acts(title), None)
-        identity.base_celex = mentioned.celex if mentioned else None
-        return identity
-    identity.celex = (description.celex if description else None) or _derived(document_type, own, description)
+    else:
+        identity.celex = described.celex or _derived(identity, legal_value, described, own)
     identity.base_celex = base_celex(identity.celex) if identity.celex else None
     return identity
 
@@ -191,85 +115,82 @@ _CASE_METADATA = (
     *("BIB.CASE", "BIB.CONCLUSION", "BIB.DECISION.ECR", "BIB.JUDGMENT", "BIB.OPINION", "BIB.ORDER"),
     *("BIB.REPORT.HEARING", "BIB.RULING", "BIB.SUMMARY"),
 )
+_CASE_NUMBER = re.compile(r"(?:([CTF])[-\u2010-\u2013])?(\d{1,4})[-/](\d\d)\b(?!.*R)")
+# Of these there is one in a case; of orders there may be several, told apart by what only a notice knows ("(01)").
+_CASE_LETTERS = {"JUDGMENT": "J", "CONCLUSION": "C", "OPINION": "V"}
+
+
+def _of_case(root: str, case: Element) -> str | None:
+    """Return the number of a judgment or an opinion by that of its (first) case: C-311/18 -> 62018CJ0311."""
+    match = _CASE_NUMBER.match(text_of(case, "REF.CASE/NO.CASE"))
+    letter = _CASE_LETTERS.get(root)
+    court = (match[1] if match else None) or text_of(case, "AUTHOR")[:1] or "C"
+    if match is None or letter is None or court not in ("CTF" if letter == "J" else "C"):
+        return None
+    return full_celex(f"6{full_year(int(match[3]))}{court}{letter}{int(match[2]):04d}")
 
 
 def _identify_consolidated(
-    identity: Identity, consolidation: Element, first_act: Element | None, description: Description | None
+    identity: Identity, consolidation: Element, first_act: Element | None, described: Description
 ) -> None:
-    celex = (description.celex if description else None) or _expanded(_text(first_act, "NO.CELEX"))
-    celex = celex or _expanded("3" + consolidation.get("CONSLEG.REF", ""))
-    identity.date = identity.date or _date_of(first_act, "DATE")
+    celex = described.celex or full_celex(text_of(first_act, "NO.CELEX"))
+    celex = celex or full_celex("3" + consolidation.get("CONSLEG.REF", ""))
+    identity.date = identity.date or date_of(first_act, "DATE")
+    identity.publication_date = date_of(first_act, "BIB.INSTANCE.CONS/DATE") or identity.publication_date
     start = consolidation.get("START.DATE", "")
-    identity.consolidation_date = _iso(start)
+    identity.consolidation_date = iso_date(start)
     if celex:
         identity.base_celex = base_celex(celex)
         if identity.consolidation_date:
             identity.celex = consolidated_celex(celex, start)
 
 
-def _document_type(root: str, legal_value: str, title: str) -> str:
-    if root in _TYPE_BY_ROOT:
-        return _TYPE_BY_ROOT[root]
-    for prefix, document_type in _TYPE_BY_LEGAL_VALUE:
-        if legal_value.startswith(prefix):
-            return document_type
-    match = _TITLE_TYPE.search(title[:300])
-    return match.lastgroup or "other" if match else "other"
+def _identify_corrigendum(identity: Identity, legal_value: str, described: Description) -> None:
+    """Which corrigendum to its act it is, R(02), no element of FORMEX says: only a notice, or a CELEX number given."""
+    if described.celex:
+        identity.base_celex = base_celex(described.celex)
+        identity.celex = described.celex if described.celex != identity.base_celex else None
+        return
+    mentioned = next(named_acts(identity.title), None)
+    # for a corrigendum the legal value is that of what it corrects, or CORRIGENDUM
+    kinds = [document_type("", legal_value, ""), *types_in_title(identity.title)]
+    kind = next((kind for kind in kinds if kind in TYPE_LETTERS), "")
+    if mentioned:
+        identity.base_celex = mentioned.celex
+    elif described.corrected:
+        identity.base_celex = _numbered(_letter(kind, "", described.corrected), described.corrected)
 
 
-def _derived(document_type: str, own: Element | None, description: Description | None) -> str | None:
-    """CELEX of an Official Journal act: 3, year, letter of its type, number in the year."""
-    number = (description.number if description else None) or _number_of(
-        own.find("NO.DOC") if own is not None else None
-    )
-    collection = (description.collection if description else "") or _text(own, "DOCUMENT.REF/COLL")
-    letter = TYPE_LETTERS.get(document_type)
-    if number is None or letter is None or collection.startswith("C"):
+def _derived(identity: Identity, legal_value: str, described: Description, own: Element | None) -> str | None:
+    """CELEX of an act in the L series of the Official Journal: 3, year, letter of its type, number in the year."""
+    number = described.number or number_of(own)
+    collection = described.collection or text_of(own, "DOCUMENT.REF/COLL")
+    named = next(named_acts(identity.title[:_TITLE_LENGTH]), None)
+    kind = TYPE_LETTERS.get(identity.document_type)
+    if collection.startswith("C"):
         return None
+    if number is None:  # "Commission Delegated Regulation (EU) 2016/522 of": the title's first words say it
+        first = named is not None and kind is not None and len(identity.title[: named.start].split()) <= _WORDS_BEFORE
+        return named.celex if named and first and named.celex[5] == kind else None
+    if re.search(rf"\[{number.year}/{number.number}\]", identity.title):
+        return None  # a number that the Official Journal gave to the act of another body
+    letter = _letter(identity.document_type, legal_value, number)
+    if letter is None and number.community == "JHA" and named is not None:
+        letter = named.celex[5]  # a decision or a framework decision
+        return named.celex if named.celex == _numbered(letter, number) else None
+    return _numbered(letter, number)
+
+
+_TITLE_LENGTH = 200
+_WORDS_BEFORE = 3
+
+
+def _letter(kind: str, legal_value: str, number: Number) -> str | None:
+    return celex_letter(kind, legal_value, number.community, number.number_first)
+
+
+def _numbered(letter: str | None, number: Number) -> str | None:
     try:
-        return derive_celex(letter, *number)
+        return derive_celex(letter, number.year, number.number) if letter else None
     except ValueError:
         return None
-
-
-def _number_of(node: Element | None) -> tuple[int, int] | None:
-    year, number = _text(node, "YEAR"), _text(node, "NO.CURRENT")
-    return (full_year(int(year)), int(number)) if year.isdecimal() and number.isdecimal() else None
-
-
-def _expanded(celex: str) -> str | None:
-    try:
-        return expand_short_form(celex)
-    except ValueError:
-        return None
-
-
-def _text(node: Element | None, path: str) -> str:
-    return ((node.findtext(path) if node is not None else None) or "").strip()
-
-
-def _words(node: Element | None) -> str:
-    """All text of a title, its paragraphs apart by one space, without its footnotes."""
-    if node is None:
-        return ""
-    paragraphs = node.findall(".//P") or [node]
-    return " ".join(" ".join("".join(_pieces(paragraph)).split()) for paragraph in paragraphs).strip()
-
-
-def _pieces(node: Element) -> list[str]:
-    pieces = [node.text or ""]
-    for child in node:
-        if child.tag != "NOTE":
-            pieces += _pieces(child)
-        pieces.append(child.tail or "")
-    return pieces
-
-
-def _date_of(node: Element | None, path: str) -> str | None:
-    date = node.find(path) if node is not None else None
-    return _iso(date.get("ISO") or date.text or "") if date is not None else None
-
-
-def _iso(text: str) -> str | None:
-    match = re.fullmatch(r"(\d{4})-?(\d\d)-?(\d\d)", text.strip())
-    return "-".join(match.groups()) if match and match[2] != "00" and match[3] != "00" else None

@@ -6,7 +6,7 @@ import pytest
 
 from preprocessing.document import LegalDocument
 from preprocessing.formex.assemble import assemble
-from preprocessing.formex.metadata import read_description
+from preprocessing.formex.descriptions import read_description
 from preprocessing.formex.reader import read_file
 from preprocessing.formex.xml import UnreadableError
 from tests.preprocessing.formex.invented import DECLARATION, TITLE, act, description
@@ -21,8 +21,13 @@ def read(data: bytes, described: bytes | None = None, source: str = "x.xml") -> 
     [
         ("REGIMP", "regulation", "32099R0123"),
         ("DIRDEL", "directive", "32099L0123"),
-        ("DEC.EEA", "decision", "32099D0123"),
+        ("DEC.EEA", "decision", None),
         ("AGR", "agreement", None),
+        ("RESOLUTION", "other", None),
+        ("PROP.REG", "other", None),
+        ("PROC", "other", None),
+        ("INFO.CJT", "notice", None),
+        ("OTHER", "regulation", "32099R0123"),  # left to the title
     ],
 )
 def test_a_description_gives_type_date_language_and_celex(
@@ -84,3 +89,137 @@ def test_a_corrigendum_names_the_act_that_it_corrects() -> None:
 def test_what_describes_no_document_is_refused(data: bytes) -> None:
     with pytest.raises(UnreadableError):
         read_description(data)
+
+
+NY, YN = 'FORMAT="NY" TYPE="OJ"', 'FORMAT="YN" TYPE="OJ"'
+
+
+@pytest.mark.parametrize(
+    ("legal_value", "form", "community", "celex"),
+    [
+        ("DEC", YN, "EU", "32099D0123"),
+        ("DEC", YN, "", "32099D0123"),
+        ("DEC", NY, "EC", "32099D0123"),
+        ("DEC", NY, "", None),  # of a joint committee or an association council
+        ("DEC.EEA", NY, "", None),
+        ("DEC.ECSC", NY, "ECSC", "32099S0123"),
+        ("DEC.ECSC", YN, "ECSC", "32099D0123"),
+        ("DEC", YN, "JHA", None),  # a decision or a framework decision
+        ("JOINT.ACT", YN, "CFSP", "32099E0123"),
+        ("COM.POS", YN, "CFSP", "32099E0123"),
+        ("COM.POS", YN, "EC", None),
+        ("REG", NY, "EC", "32099R0123"),
+    ],
+)
+def test_the_letter_of_a_number_is_certain_or_there_is_none(
+    legal_value: str, form: str, community: str, celex: str | None
+) -> None:
+    number = f"<NO.DOC {form}><NO.CURRENT>123</NO.CURRENT><YEAR>2099</YEAR><COM>{community}</COM></NO.DOC>"
+    title = "<TITLE><TI><P>On invented things</P></TI></TITLE>"
+    assert read(act(title=title), description("a.xml", legal_value=legal_value, number=number)).celex == celex
+
+
+def test_a_framework_decision_is_one_by_its_title() -> None:
+    number = f"<NO.DOC {YN}><NO.CURRENT>123</NO.CURRENT><YEAR>2099</YEAR><COM>JHA</COM></NO.DOC>"
+    described = description("a.xml", legal_value="DEC", number=number)
+    for name, celex in (("Framework Decision", "32099F0123"), ("Decision", "32099D0123")):
+        title = f"<TITLE><TI><P>Council {name} 2099/123/JHA of 1 April 2099</P></TI></TITLE>"
+        assert read(act(title=title), described).celex == celex
+
+
+def test_a_number_in_square_brackets_is_no_number_of_the_act() -> None:
+    title = "<TITLE><TI><P>Decision No 1/2099 of the Joint Committee on Clouds [2099/123]</P></TI></TITLE>"
+    assert read(act(title=title), description("a.xml", legal_value="DEC")).celex is None
+
+
+@pytest.mark.parametrize(
+    ("title", "celex"),
+    [
+        (
+            "Commission Implementing Regulation (EU) 2099/7 of 1 April 2099 amending Regulation (EU) 2098/3",
+            "32099R0007",
+        ),
+        ("Commission Regulation of 1 April 2099 amending Regulation (EU) 2098/3", None),
+        ("Commission Decision of 1 April 2099 on Regulation (EU) 2098/3", None),
+    ],
+)
+def test_without_a_number_the_first_words_of_the_title_give_it(title: str, celex: str | None) -> None:
+    assert read(act(title=f"<TITLE><TI><P>{title}</P></TI></TITLE>", bib="")).celex == celex
+
+
+@pytest.mark.parametrize(
+    ("title", "document_type"),
+    [
+        ("Provádějící nařízení Komise", "regulation"),
+        ("Euroopan parlamentin ja neuvoston direktiivi", "directive"),
+        ("A Bizottság végrehajtási határozata", "decision"),
+        ("Oikaisu komission asetukseen", "corrigendum"),
+        ("Препоръка на Съвета", "recommendation"),
+        ("Genomförandeförordning", "regulation"),
+        ("On clouds", "other"),
+    ],
+)
+def test_types_are_read_in_every_language(title: str, document_type: str) -> None:
+    assert read(act(title=f"<TITLE><TI><P>{title}</P></TI></TITLE>", bib="")).document_type == document_type
+
+
+def test_publication_date_and_identifier_come_from_the_description() -> None:
+    described = description("a.xml").replace(
+        b"</BIB.DOC>", b'<NO.ELI ID="http://data.europa.eu/eli/reg/2099/123/oj">ELI</NO.ELI></BIB.DOC>'
+    )
+    described = described.replace(b"<COLL>L</COLL>", b'<COLL>L</COLL><DATE ISO="20990405">20990405</DATE>')
+    document = read(act(), described)
+    assert (document.publication_date, document.eli) == ("2099-04-05", "http://data.europa.eu/eli/reg/2099/123/oj")
+    assert (read(act()).publication_date, read(act()).eli) == (None, None)
+
+
+def test_a_consolidated_act_was_published_with_its_first_act() -> None:
+    data = f"""{DECLARATION}<CONS.ACT><INFO.CONSLEG CONSLEG.REF="2099R0123" LEG.VAL="REG" START.DATE="20991231"/>
+      <CONS.DOC><BIB.INSTANCE><LG.DOC>EN</LG.DOC></BIB.INSTANCE><FAM.COMP><BIB.DATA><BIB.INSTANCE.CONS>
+      <DATE ISO="20990405"/></BIB.INSTANCE.CONS></BIB.DATA></FAM.COMP>{TITLE}</CONS.DOC></CONS.ACT>"""
+    assert read(data.encode()).publication_date == "2099-04-05"
+
+
+@pytest.mark.parametrize(
+    ("root", "case", "author", "celex"),
+    [
+        ("JUDGMENT", "C‑311/98", "CJ", "61998CJ0311"),
+        ("JUDGMENT", "T-7/98 P", "T", "61998TJ0007"),
+        ("JUDGMENT", "26/62", "CJ", "61962CJ0026"),
+        ("CONCLUSION", "C-311/98", "", "61998CC0311"),
+        ("OPINION", "1/98", "CJ", "61998CV0001"),
+        ("ORDER", "C-311/98", "CJ", None),  # there may be several
+        ("JUDGMENT", "C-311/98 R", "CJ", None),
+        ("JUDGMENT", "", "CJ", None),
+    ],
+)
+def test_the_number_of_a_case_gives_that_of_its_judgment(root: str, case: str, author: str, celex: str | None) -> None:
+    bib = f"<REF.CASE FILE='n.a.'><NO.CASE>{case}</NO.CASE></REF.CASE><AUTHOR>{author}</AUTHOR>"
+    data = f"{DECLARATION}<{root}><BIB.{root}>{bib}</BIB.{root}><TITLE><TI><P>In case</P></TI></TITLE></{root}>"
+    assert read(data.encode()).celex == celex
+
+
+@pytest.mark.parametrize(
+    ("given", "celex"), [("32099R0123R(02)", "32099R0123R(02)"), ("32099R0123", None), ("399R0123R(01)", None)]
+)
+def test_a_corrigendum_has_a_number_of_its_own_only_where_one_is_given(given: str, celex: str | None) -> None:
+    described = description("a.xml", legal_value="CORRIGENDUM").replace(
+        b"<DATE ", f"<NO.CELEX>{given}</NO.CELEX><DATE ".encode()
+    )
+    document = read(act(title="<TITLE><TI><P>Corrigendum</P></TI></TITLE>", root="CORR"), described)
+    assert document.celex == (celex or ("31999R0123R(01)" if given.startswith("399") else None))
+    assert document.base_celex == ("31999R0123" if given.startswith("399") else "32099R0123")
+
+
+def test_the_description_of_a_corrigendum_names_what_it_corrects_in_any_language() -> None:
+    corrected = "<DOC.CORR><COLL>L</COLL><NO.DOC><NO.CURRENT>7</NO.CURRENT><YEAR>2098</YEAR></NO.DOC></DOC.CORR>"
+    described = description("a.xml", legal_value="CORRIGENDUM", number="", language="FI").replace(
+        b"</BIB.DOC>", f"{corrected}</BIB.DOC>".encode()
+    )
+    title = "<TITLE><TI><P>Oikaisu komission asetukseen (EU) 2098/7</P></TI></TITLE>"
+    assert read(act(title=title, root="CORR"), described).base_celex == "32098R0007"
+
+
+def test_an_impossible_day_is_no_date() -> None:
+    title = '<TITLE><TI><P>Directive 2099/1/EU of <DATE ISO="20990231">31 February</DATE></P></TI></TITLE>'
+    assert read(act(title=title), description("a.xml", legal_value="DIR")).date == "2099-04-01"
