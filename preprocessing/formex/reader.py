@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, ParseError
 
 from preprocessing.formex import rules
 from preprocessing.formex.deletions import Mark, close_open_ends, part_words, read_mark
@@ -45,7 +45,7 @@ def read_file(data: bytes, first_note: int = 1) -> ParsedFile:
     text = read_text(data)
     try:
         return FileReader(text, first_note).read()
-    except _OddTagError:
+    except (_OddTagError, ParseError):  # the latter where an instruction in a description looks like a tag
         return FileReader(canonical(text), first_note).read()
 
 

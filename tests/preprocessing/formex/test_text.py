@@ -193,3 +193,5 @@ def test_tags_and_texts_that_no_simple_pattern_reads() -> None:
     assert lines("<P TYPE='x>y'>one</P ><P TYPE=\"a > b\">two</P>") == ["one", "two"]
     assert lines("<P>&lt;P&gt; &#60;P&#x3E; &amp;lt; &#x2019;</P>") == ["<P> <P> &lt; ’"]
     assert lines("<P>one<?PAGE NO='1>2'?>word<?X <P> ?></P>") == ["oneword"]
+    described = read_file(act("<P>one</P>").replace(b"<LG.DOC>", b"<?x <P>?><LG.DOC>"))
+    assert described.lines[-1] == "one" and described.metadata["BIB.INSTANCE"].findtext("LG.DOC") == "EN"
