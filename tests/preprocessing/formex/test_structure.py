@@ -105,7 +105,48 @@ def test_footnotes_are_numbered_through_act_and_annexes() -> None:
         ("Article unique", "sole"),
         ("Článok 5", "5"),
         ("Article", "17"),
+        ("Article (5)", "5"),
+        ("Article 5 (ex Article 4)", "5"),
+        ("Article 4-bis", "4bis"),
+        ("Articles 5 to 7", "5 to 7"),
+        ("Articles 5 à 7 bis", "5 à 7 bis"),
+        ("5–7. cikk", "5-7"),
+        ("Articles 5 – 7", "5-7"),
+        ("Articles 1, 2\u00a0and 3", "1, 2 and 3"),
     ],
 )
 def test_article_numbers_are_bare(title: str, number: str) -> None:
     assert article_number(title, identifier="017") == number
+
+
+LANGUAGES = {
+    "bg": ("Член 5", "Член единствен"),
+    "cs": ("Článek 5", "Jediný článek"),
+    "da": ("Artikel 5", "Eneste artikel"),
+    "de": ("Artikel 5", "Einziger Artikel"),
+    "el": ("Άρθρο 5", "Άρθρο μόνο"),
+    "en": ("Article 5", "Sole Article"),
+    "es": ("Artículo 5", "Artículo único"),
+    "et": ("Artikkel 5", "Ainus artikkel"),
+    "fi": ("5 artikla", "Ainoa artikla"),
+    "fr": ("Article 5", "Article unique"),
+    "ga": ("Airteagal 5", "Airteagal Aonair"),
+    "hr": ("Članak 5.", "Jedini članak"),
+    "hu": ("5. cikk", "Egyetlen cikk"),
+    "it": ("Articolo 5", "Articolo unico"),
+    "lt": ("5 straipsnis", "Vienintelis straipsnis"),
+    "lv": ("5. pants", "Vienīgais pants"),
+    "mt": ("Artikolu 5", "Artikolu Uniku"),
+    "nl": ("Artikel 5", "Enig artikel"),
+    "pl": ("Artykuł 5", "Artykuł jedyny"),
+    "pt": ("Artigo 5.o", "Artigo único"),
+    "ro": ("Articolul 5", "Articol unic"),
+    "sk": ("Článok 5", "Jediný článok"),
+    "sl": ("Člen 5", "Edini člen"),
+    "sv": ("Artikel 5", "Enda artikel"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_article_numbers_are_bare_in_every_official_language(language: str) -> None:
+    assert [article_number(title) for title in LANGUAGES[language]] == ["5", "sole"]
