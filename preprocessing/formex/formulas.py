@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,20 +15,40 @@ if TYPE_CHECKING:
 Attributes = dict[str, str]
 
 
+# Where a fraction bar stands until its operands are complete: a control character of its own, as in text.py.
+_BAR = "\x07"
+_OPERATION = re.compile(r"[+−–±·×*/-]")
+
+
 def open_formula(reader: FileReader, attributes: Attributes) -> None:
     around = BREAK if attributes.get("TYPE") == "OUTLINE" else " "
     reader.closers.append(around)
     reader.put(around)
+    reader.marks.append(len(reader.text))
+    reader.open_formulas += 1
 
 
 def open_expression(reader: FileReader, attributes: Attributes) -> None:
     bracket = BRACKETS.get(attributes.get("TYPE", ""), "")
     reader.closers.append(bracket[1:])
     reader.put(bracket[:1])
+    reader.marks.append(len(reader.text))
+    reader.open_formulas += 1
 
 
-def close_with_closer(reader: FileReader) -> None:
+def close_formula(reader: FileReader) -> None:
+    reader.open_formulas -= 1
+    rewrite(reader, _with_fractions)
     reader.put(reader.closers.pop())
+
+
+def _with_fractions(text: str) -> str:
+    return " / ".join(map(_operand, text.split(_BAR))) if _BAR in text else text
+
+
+def _operand(text: str) -> str:
+    text = text.strip(" ")
+    return f"({text})" if _OPERATION.search(text) and "=" not in text else text
 
 
 def open_index(reader: FileReader, attributes: Attributes) -> None:
@@ -58,7 +79,8 @@ def close_over(reader: FileReader) -> None:
     start = reader.marks.pop()
     text = "".join(reader.text[start:])
     del reader.text[start:]
-    reader.put(f"^({text})" if text.strip(" ") else " / ")
+    bar = _BAR if reader.open_formulas else " / "
+    reader.put(f"^({text})" if text.strip(" ") else bar)
 
 
 def operator(tag: str) -> Callable[[Attributes], str]:

@@ -67,7 +67,8 @@ class FileReader:
         self.guard = 0  # inside quoted acts, tables and notes nothing is the act's own structure
         self.marks: list[int] = []
         self.closers: list[str] = []
-        self.open_rows = 0
+        self.rows: list[int] = []  # of each open table row, how many marks there are with its own
+        self.open_formulas = 0
         self.lists: list[str] = []
         self.keyword_marks: dict[str, str] = {}
         self.keyword_end = (0, 0)  # how many lines and pieces of text there were

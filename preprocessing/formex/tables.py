@@ -55,7 +55,7 @@ def close_table(reader: FileReader) -> None:
 
 def open_row(reader: FileReader, _: Attributes) -> None:
     reader.marks.append(len(reader.text))
-    reader.open_rows += 1
+    reader.rows.append(len(reader.marks))
 
 
 def cell(attributes: Attributes) -> str:
@@ -64,13 +64,15 @@ def cell(attributes: Attributes) -> str:
 
 
 def close_row(reader: FileReader) -> None:
-    reader.open_rows -= 1
+    reader.rows.pop()
     text = take(reader)
-    if text.startswith(_WHOLE_ROWS) and text.count(CELL) == 1 and not reader.open_rows:
+    # directly in a cell, and not in a note or another text that a cell holds
+    inner = bool(reader.rows) and reader.rows[-1] == len(reader.marks)
+    if text.startswith(_WHOLE_ROWS) and text.count(CELL) == 1 and not inner:
         # a box around paragraphs or a table, which stay what they are
         reader.put(f"{BREAK}{text.partition(COLUMN)[2].replace(INNER_ROW, BREAK)}{BREAK}")
         return
-    around = INNER_ROW if reader.open_rows else BREAK
+    around = INNER_ROW if inner else BREAK
     if INNER_ROW in text:
         parts = text.split(INNER_ROW)
         parts[::2] = map(to_row, parts[::2])  # what stands around the inner rows; they themselves are lines already
@@ -97,7 +99,7 @@ def close_goods(reader: FileReader) -> None:
 
 def open_goods_cell(reader: FileReader, attributes: Attributes) -> None:
     open_catalogue_cell(reader, attributes)
-    if reader.lists and reader.open_rows:
+    if reader.lists and reader.rows:
         reader.put(reader.lists[-1])
 
 
