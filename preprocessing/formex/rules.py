@@ -136,7 +136,7 @@ END: dict[str, Any] = {
     "NOTE": content.close_note,
     "GR.NOTES": content.close_note_group,
     "LV": content.close_language,
-    "MARGIN": " ",
+    "MARGIN": JOIN,
     "HT": content.close_highlight,
     "FT": content.close_formatted,
     "QUOT.START": "",

@@ -20,7 +20,7 @@ _CELL = f"{CELL}{COLUMN}"
 _WHOLE_ROWS = (_CELL, f"{CELL}1{COLUMN}")
 
 #: Rows with elements of their own for their cells.
-CATALOGUE_ROWS = ("CN.HEADER", "DEF.HEAD.TA", "DEF.HEAD.VI", "HEADER.LIST.AMEND")
+CATALOGUE_ROWS = ("CN.HEADER", "DEF.HEAD.TA", "DEF.HEAD.VI", "HEADER.LIST.AMEND", "UNIT.VI")
 #: Rows that have a level: so many dashes before the description of the goods.
 GOODS_ROWS = ("CN.UNIT", "UNIT.TA")
 #: Their cells. Some have an ALIAS, a number of the column printed below its name.
@@ -75,7 +75,8 @@ def close_row(reader: FileReader) -> None:
     around = INNER_ROW if inner else BREAK
     if INNER_ROW in text:
         parts = text.split(INNER_ROW)
-        parts[::2] = map(to_row, parts[::2])  # what stands around the inner rows; they themselves are lines already
+        # what stands around the inner rows; they themselves are lines already
+        parts[::2] = [to_row(f"{_CELL if place else ''}{part}") for place, part in enumerate(parts[::2])]
         row = around.join(part for part in parts if part)
     else:
         row = to_row(text)
