@@ -95,6 +95,16 @@ def articles_before(text: str, earliest: int, act: int, language: str) -> tuple[
     return articles, begin
 
 
+def articles_in(text: str, language: str) -> Iterator[tuple[list[str], int]]:
+    """Yield the articles that ``text`` names, list by list, and where the words of each end."""
+    end = 0
+    for match in ARTICLE_START.finditer(text) if language in WORDS else ():
+        named = _named_articles(text, match.start(), language) if match.start() >= end else None
+        if named:
+            end = named[1]
+            yield named
+
+
 @lru_cache(maxsize=20_000)
 def _tied_articles(words: str, language: str, joint: bool) -> list[str]:
     """Return the articles that ``words`` name, where the rest of them ties those to what follows; else none."""

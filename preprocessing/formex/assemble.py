@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from preprocessing.document import Annex, Article, LegalDocument, Recital
 from preprocessing.formex import caselaw
 from preprocessing.formex.descriptions import Description
 from preprocessing.formex.language import language_of_text
+from preprocessing.formex.legal_basis import legal_basis
 from preprocessing.formex.metadata import identify
 from preprocessing.formex.notices import Notice
 from preprocessing.formex.numbering import article_number
@@ -65,7 +66,7 @@ def assemble(
         references=find_references(
             text, (mark for file in files for mark in file.references), identity.language, identity.base_celex
         ),
-        legal_basis=notice.legal_basis if notice else [],
+        legal_basis=legal_basis(_visas(act), identity.language, notice.legal_basis if notice else ()),
         parties=caselaw.parties(act),
         points=caselaw.points(act),
         operative_part=caselaw.operative_part(act),
@@ -77,6 +78,15 @@ def _id(celex: str | None, language: str, text: str) -> str:
     if celex:
         return f"{celex}-{language}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _visas(file: ParsedFile) -> Iterator[str]:
+    """Yield the lines of the act's own preamble in which it has regard to others."""
+    for span in file.passages:
+        if span.kind == "visas" and not any(annex.start <= span.start < annex.end for annex in file.annexes):
+            yield from (
+                with_calls(file.lines[number]) for number in range(span.start, span.end) if number not in file.notes
+            )
 
 
 def _recital(file: ParsedFile, span: Span) -> Recital | None:

@@ -80,7 +80,7 @@ def close_passage(reader: FileReader) -> None:
     if not reader.guard:
         span = reader.spans.pop()
         span.end = reader.flush()
-        if span.end > span.start and reader.root in CASE_LAW:
+        if span.end > span.start and (reader.root in CASE_LAW or span.kind == "visas"):
             reader.passages.append(span)
 
 

@@ -62,8 +62,8 @@ _WORDS = {
         regulation règlement *verordnung reglamento regulamento регламент *nařízení *forordning κανονισμ *määrus *asetu
         rialachán *uredb *rendelet regolament reglament regula *verordening *rozporządzeni *nariadeni *förordning""",
     "directive": """
-        directive *richtlinie directiva diretiva директив *směrnic *direktiv *direktiiv οδηγία treoir *irányelv direttiva direktyv
-        direktīv *richtlijn *dyrektyw *smernic""",
+        directive *richtlinie directiva diretiva директив *směrnic *direktiv *direktiiv οδηγία treoir *irányelv
+        direttiva direktyv direktīv *richtlijn *dyrektyw *smernic""",
     "decision": """
         decision décision *beschluss *entscheidung decisión decisão *решение *rozhodnut *afgørelse *beslut απόφαση
         *otsus *päätö cinneadh *odluk *határozat decisione sprendim lēmum deċiżjoni *besluit *beschikking *decyzj decizi

@@ -45,7 +45,7 @@ class ParsedFile:
     recitals: list[Span]
     articles: list[ArticleLines]
     annexes: list[Span]
-    passages: list[Span]  # the parts of a case
+    passages: list[Span]  # the parts of a case, the visas of an act
     references: list[Marked]
     metadata: dict[str, Element]
     last_note: int
