@@ -1,7 +1,7 @@
 """tulit's FORMEX parser over a folder, in our record. It needs tulit 0.8.0, best in an environment of its own:
 
-    python3.11 -m venv build/tulit && build/tulit/bin/pip install tulit==0.8.0
-    build/tulit/bin/python -m tools.bench.faithfulness.tulit_baseline FOLDER --output tulit.jsonl
+    python3.11 -m venv .venv-tulit && .venv-tulit/bin/pip install tulit==0.8.0
+    .venv-tulit/bin/python -m tools.bench.faithfulness.tulit_baseline FOLDER --output tulit.jsonl
 
 Its parser gets the folder of each document, so that it joins annexes to their act. Everything its ``to_dict`` gives
 goes into the record, in reading order. It gives no CELEX number, language, date or document type of a local file.
