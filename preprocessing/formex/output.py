@@ -10,6 +10,7 @@ run that was never stopped, byte by byte.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -29,6 +30,8 @@ from preprocessing.formex.workers import Batch, FolderReader
 # How much work a killed run may lose.
 _SYNC_SECONDS = 5.0
 _COPY_BYTES = 4 << 20
+# What file systems say that do not copy between files.
+_CANNOT_COPY = (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 # One row group of Parquet: so much JSON, and at least one document.
 _ROW_GROUP_BYTES = 64 << 20
 
@@ -85,7 +88,9 @@ class UnfinishedOutput:
         self._seen = Seen()
         self._new_receipts: list[bytes] = []
         self._synced = time.monotonic()
-        self._documents: IO[bytes] = (folder / "documents.jsonl").open("ab")
+        # not in append mode, which the system does not copy into; unbuffered, so that all see one position
+        (folder / "documents.jsonl").touch()
+        self._documents: IO[bytes] = (folder / "documents.jsonl").open("r+b", buffering=0)
         self._rejected: IO[bytes] = (folder / "rejected.jsonl").open("wb")
         self._resume()
         self._receipts: IO[bytes] = (folder / "receipts.jsonl").open("ab")
@@ -100,7 +105,7 @@ class UnfinishedOutput:
         """Take over the part of the next batch."""
         path = self.part(self.batches)
         before = self._documents.tell()
-        with path.open("rb") as part:
+        with path.open("rb", buffering=0) as part:
             self._take(receipt, part)
         path.unlink()
         receipt[1] = self._documents.tell() - before
@@ -112,7 +117,6 @@ class UnfinishedOutput:
         """Make sure that what is finished is on the disk, then write its receipts."""
         if self._documents.closed:
             return
-        self._documents.flush()
         os.fsync(self._documents.fileno())
         self._receipts.write(b"".join(self._new_receipts))
         self._receipts.flush()
@@ -142,7 +146,7 @@ class UnfinishedOutput:
     def _resume(self) -> None:
         """Count again what earlier runs finished, and cut off what has no receipt."""
         path = self._folder / "receipts.jsonl"
-        there = self._documents.tell()
+        there = os.fstat(self._documents.fileno()).st_size
         kept = documents_end = 0
         for line in path.open("rb") if path.exists() else ():
             if not line.endswith(b"\n"):
@@ -164,6 +168,7 @@ class UnfinishedOutput:
         """Count a batch and, if its part is given, append what is no duplicate."""
         size, _, outcomes = receipt
         self.summary.bytes_read += size
+        waiting = 0  # bytes of the part to be appended as they are
         for outcome in outcomes:
             if len(outcome) == 2:
                 self._reject(Rejected(*outcome))
@@ -172,19 +177,22 @@ class UnfinishedOutput:
             twin = self._seen.twin(digest, source)
             if twin:
                 self._reject(twin)
-                if part:
-                    part.seek(length, os.SEEK_CUR)
-                continue
-            warning = self._seen.warning(document_id)
-            if warning:
-                warnings = [*warnings, kind(warning)]
-            self.summary.add(root, document_type, language, celex, warnings)
-            if part and warning:
-                document = json.loads(part.read(length))
-                document["warnings"].append(warning)
-                self._documents.write(json_line(document))
-            elif part:
-                _copy(part, self._documents, length)
+            else:
+                warning = self._seen.warning(document_id)
+                if warning:
+                    warnings = [kind(warning), *warnings]
+                self.summary.add(root, document_type, language, celex, warnings)
+                if not warning:
+                    waiting += length
+                    continue
+            if part:
+                _copy(part, self._documents, waiting)
+                line = part.read(length)
+                if not twin and warning:
+                    _write(self._documents, _with_warning(line, warning))
+            waiting = 0
+        if part:
+            _copy(part, self._documents, waiting)
         self.batches += 1
 
     def _reject(self, rejected: Rejected) -> None:
@@ -234,13 +242,38 @@ def _read_settings(path: Path) -> dict[str, Any] | None:
         return None
 
 
+def _with_warning(line: bytes, warning: str) -> bytes:
+    """Put a warning before the others of a document's line, without reading the rest: it may have megabytes."""
+    start, key, others = line.rpartition(b'"warnings": [')  # in a text its quotation marks would be escaped
+    return (
+        start + key + json.dumps(warning, ensure_ascii=False).encode() + (b"" if others[:1] == b"]" else b", ") + others
+    )
+
+
 def _copy(source: IO[bytes], target: IO[bytes], length: int) -> None:
+    """Append the next ``length`` bytes of ``source`` to ``target``; in the system itself where it can."""
+    inside = hasattr(os, "copy_file_range")
     while length:
-        piece = source.read(min(length, _COPY_BYTES))
-        if not piece:
+        if inside:
+            try:
+                copied = os.copy_file_range(source.fileno(), target.fileno(), length)
+            except OSError as error:
+                if error.errno not in _CANNOT_COPY:
+                    raise
+                inside = False
+                continue
+        else:
+            piece = source.read(min(length, _COPY_BYTES))
+            _write(target, piece)
+            copied = len(piece)
+        if not copied:
             raise OSError("a part of the output is shorter than its receipt says")
-        target.write(piece)
-        length -= len(piece)
+        length -= copied
+
+
+def _write(target: IO[bytes], data: bytes) -> None:
+    while data:  # on a disk that is nearly full only some of it goes in
+        data = data[target.write(data) :]
 
 
 def _write_parquet(documents: Path, output: Path) -> None:

@@ -80,7 +80,7 @@ def read_documents(
                 if isinstance(found, Found) and outcome is None:
                     documents += 1
                     warning = seen.warning(found.document.id)
-                    found.document.warnings += [warning] if warning else []
+                    found.document.warnings[:0] = [warning] if warning else []
                     yield found.document
                 elif outcome is not None:
                     first = first or outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -186,7 +187,7 @@ def test_a_full_disk_keeps_what_is_finished_for_the_next_run(
 
     def full(*arguments: object) -> None:
         calls.append(1)
-        if len(calls) == 30:
+        if len(calls) == 12:
             raise OSError(28, "No space left on device")
         copy(*arguments)  # type: ignore[arg-type]
 
@@ -199,6 +200,20 @@ def test_a_full_disk_keeps_what_is_finished_for_the_next_run(
     assert 0 < summary.resumed_documents < summary.documents
     parse_to_file([inputs], tmp_path / "whole.jsonl")
     assert outputs(output) == outputs(tmp_path / "whole.jsonl")
+
+
+def test_where_the_system_does_not_copy_between_files_the_output_is_the_same(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    parse_to_file([inputs], tmp_path / "one.jsonl")
+    monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
+    parse_to_file([inputs], tmp_path / "two.jsonl")
+    monkeypatch.delattr(os, "copy_file_range")
+    parse_to_file([inputs], tmp_path / "three.jsonl")
+    assert outputs(tmp_path / "one.jsonl") == outputs(tmp_path / "two.jsonl") == outputs(tmp_path / "three.jsonl")
 
 
 def test_parquet_holds_the_same_documents_in_row_groups(
