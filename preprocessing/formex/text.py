@@ -89,6 +89,8 @@ def to_lines(text: str) -> list[str]:
 
 def to_line(text: str) -> str:
     """Turn gathered text into one clean line."""
+    if PARAGRAPH in text:
+        text = text.replace(PARAGRAPH, BREAK)
     return " ".join(to_lines(text))
 
 
@@ -97,6 +99,8 @@ def to_row(text: str) -> str:
 
     Cells stand at their column: where others reach down or across into the row, empty cells keep the place.
     """
+    if PARAGRAPH in text:
+        text = text.replace(PARAGRAPH, " ")
     text = _clean(text.replace(BREAK, " "))
     before, *marked = text.split(CELL)
     cells: list[str] = []
