@@ -94,7 +94,7 @@ _OTHERS = _names("""
 #: Every element that any schema knows. Others keep their text and leave a warning.
 KNOWN = INLINE | LABELS | METADATA | _OTHERS
 
-_CONTENT = re.compile(r"<(?:P|TI|TXT|ALINEA|TITLE)[\s/>]")
+_CONTENT = re.compile(r"<(?:P|TI|TXT|ALINEA)[\s/>]")
 
 
 def holds_content(source: str) -> bool:
