@@ -85,7 +85,7 @@ def parse_celex(text: str) -> Celex:
     if date is not None:
         if match["sector"] != "0":
             raise ValueError(f"only a consolidated text (sector 0) ends in a date: {text!r}")
-        datetime.datetime.strptime(date, "%Y%m%d")  # a ValueError of its own for 20169999
+        datetime.date(int(date[:4]), int(date[4:6]), int(date[6:]))  # a ValueError of its own for 20169999
     corrigendum = match["corrigendum"]
     return Celex(
         sector=match["sector"],

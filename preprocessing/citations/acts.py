@@ -20,8 +20,10 @@ from preprocessing.citations.words import WORDS
 
 # (A pattern that begins with a plain character is searched many times faster than one that begins with digits.)
 _STROKE = re.compile(rf"/(\d{{1,4}})((?:/(?:{COMMUNITY})(?:,\s?(?:{COMMUNITY}))*)?)(?![A-Z\d/])")
-# Characters before a number that tell what it is: nearly always, and at most.
-_USUAL, _LONGEST = 20, 64
+# Characters before a stroke that tell what it is: nearly always, and at most.
+_FAMILIAR, _LONGEST = 24, 64
+# What a number may follow without a space: "(EU)1095/2010", "No1093/2010".
+_CLOSE_UP = ")oº°."
 _NUMERO = frozenset([
     "No", "no", "NO", "No.", "Nos", "nos", "n°", "nº", "N°", "n.º", "n.°", "n.o", "n.os", "n.ºs", "Nr.", "nr.", "Nr",
     "núm.",
@@ -69,6 +71,14 @@ def named_acts(text: str) -> Iterator[NamedAct]:
     letter, last_end, last_case_end = "", 0, 0
     for stroke in _STROKE.finditer(text):
         slash, end = stroke.span()
+        if slash >= _FAMILIAR:
+            familiar = _familiar(text[slash - _FAMILIAR : end])
+            if familiar:
+                letter, back, celex = familiar
+                last_end = end
+                if celex:
+                    yield NamedAct(slash - back, end, celex)
+                continue
         figures = text[max(0, slash - 5) : slash]
         number = slash - len(figures) + len(figures.rstrip("0123456789"))
         before = text[number - 1 : number]
@@ -81,10 +91,9 @@ def named_acts(text: str) -> Iterator[NamedAct]:
             if celex:
                 yield NamedAct(start, end, celex)
             continue
-        if not before.isspace() and before not in ")oº°.":
+        if not before.isspace() and before not in _CLOSE_UP:
             continue
-        words = _usual_words(text[max(0, number - _USUAL) : number])
-        words = words or _words(text[max(0, number - _LONGEST) : number], cut=False)
+        words = _words(text[max(0, number - _LONGEST) : number], cut=False)
         if words is None:
             letter = ""
             continue
@@ -101,6 +110,24 @@ def named_acts(text: str) -> Iterator[NamedAct]:
         celex = _celex(letter, text[number:slash], stroke[1], words.numbered, words.mark, stroke[2])
         if celex:
             yield NamedAct(start, end, celex)
+
+
+@lru_cache(maxsize=100_000)
+def _familiar(name: str) -> tuple[str, int, str | None] | None:
+    """Read an act whose name ends ``name``: its letter, how far before the stroke it begins, its number.
+
+    None where the words are too long for this, or no noun stands among them. Most names come again and again.
+    """
+    stroke = _STROKE.search(name, _FAMILIAR)
+    head = name[:_FAMILIAR].rstrip("0123456789")
+    first = name[len(head) : _FAMILIAR]
+    if stroke is None or not 0 < len(first) <= 4 or not (head[-1].isspace() or head[-1] in _CLOSE_UP):
+        return None
+    words = _words(head)
+    if words is None or not words.letter:
+        return None
+    celex = _celex(words.letter, first, stroke[1], words.numbered, words.mark, stroke[2])
+    return words.letter, len(first) + words.begin, celex
 
 
 class _Words(NamedTuple):
@@ -146,9 +173,6 @@ def _words(head: str, cut: bool = True) -> _Words | None:
         if cut and form.endswith(lower):
             return None
     return _Words("", length - begin, numbered, mark)
-
-
-_usual_words = lru_cache(maxsize=50_000)(_words)
 
 
 @lru_cache(maxsize=1_000)

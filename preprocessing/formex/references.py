@@ -94,8 +94,9 @@ def _marked(text: str, acts: Sequence[NamedAct], marked: Iterable[Marked]) -> It
     before = 0
     for mark in marked:
         attributes = mark.attributes
+        value = attributes.get
         celex = celex_of_uri(attributes["URI"]) if "URI" in attributes else None
-        page = tuple(attributes.get(name, "") for name in ("COLL", "NO.OJ", "DATE.PUB", "PAGE.FIRST"))
+        page = (value("COLL", ""), value("NO.OJ", ""), value("DATE.PUB", ""), value("PAGE.FIRST", ""))
         if celex is None and page[0] == "L" and page[2][:4].isdecimal():
             position = _position(text, mark.surface, before)
             if position >= 0:
