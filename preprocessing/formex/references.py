@@ -35,6 +35,10 @@ _NEAR = 20_000
 _GAP = " \u00a0(,–—-"
 
 
+# Collection, number, day and first page of the Official Journal.
+Page = tuple[str, str, str, str]
+
+
 @dataclass(slots=True)
 class Marked:
     """A reference that the file marks: its words and the attributes of its element."""
@@ -89,8 +93,8 @@ def _mentions(text: str, acts: Sequence[NamedAct], language: str) -> Iterator[Re
 def _marked(text: str, acts: Sequence[NamedAct], marked: Iterable[Marked]) -> Iterator[Reference]:
     """Yield what the file marks as a reference, resolved where that is certain; links to elsewhere are none."""
     starts = [act.start for act in acts]
-    printed: dict[tuple[str, ...], set[str]] = {}  # what is printed on a page of the Official Journal
-    found: list[tuple[str, str | None, tuple[str, ...]]] = []
+    printed: dict[Page, set[str]] = {}  # what is printed on a page of the Official Journal
+    found: list[tuple[str, str | None, Page]] = []
     before = 0
     for mark in marked:
         attributes = mark.attributes
