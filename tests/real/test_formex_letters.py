@@ -1,8 +1,9 @@
 """No letter of a genuine file is lost, and none is added: the reader against a plain walk of the tree.
 
-The walk knows three things only: which elements describe the document, which text is no longer in force, and that
-some characters are typeset in forms of their own (``₂`` for 2). Whatever an element's rule does, every letter and
-digit of the rest has to come out as often as it went in; so a rule that loses or repeats text is found here.
+The walk knows four things only: which elements describe the document, which text is no longer in force, that a further
+call of a footnote may repeat its text, and that some characters have forms of their own (``₂`` for 2). Whatever an
+element's rule does, every letter and digit of the rest has to come out as often as it went in; so a rule that loses or
+repeats text is found here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from preprocessing.formex.parsed import DESCRIPTION_ROOTS, METADATA
+from preprocessing.formex.elements import DESCRIPTION_ROOTS, METADATA
 from preprocessing.formex.reader import read_file
 from preprocessing.formex.text import without_calls
 
@@ -30,8 +31,9 @@ def letters(text: str) -> Counter[str]:
 
 
 def plain_text(root: Any) -> str:
-    """All text of a tree but descriptions and spans marked as deleted or repealed."""
+    """All text of a tree but descriptions, spans marked as deleted or repealed, and notes that were there before."""
     pieces: list[str] = []
+    notes: set[tuple[str, str]] = set()
     deleted: set[str] = set()
 
     def walk(node: Any) -> None:
@@ -44,10 +46,16 @@ def plain_text(root: Any) -> str:
             return
         if node.tag in METADATA:
             return
+        start = len(pieces)
         pieces.append("" if deleted else node.text or "")
         for child in node:
             walk(child)
             pieces.append("" if deleted else child.tail or "")
+        if node.tag == "NOTE" and node.get("TYPE") != "QUOTATION":
+            note = node.get("NOTE.ID") or node.get("NOTE.REF") or "", "".join("".join(pieces[start:]).split())
+            if note[0] and note in notes:
+                del pieces[start:]
+            notes.add(note)
 
     walk(root)
     return "".join(pieces)
