@@ -101,17 +101,24 @@ def points(file: ParsedFile) -> list[Point]:
 
 
 def operative_part(file: ParsedFile) -> list[str]:
-    """Return what is ruled: one text for each numbered item, or each paragraph where nothing is numbered."""
+    """Return what is ruled: one text for each numbered item, or each paragraph where nothing is numbered.
+
+    An Advocate General rules nothing: the last point of the opinion is what the Court is advised to answer.
+    """
     introductions = {number for span in _spans(file, "introduction") for number in range(span.start, span.end)}
     items: list[str] = []
     for span in _spans(file, "ruling"):
         items += _items([line for line in _lines(file, span, introductions) if line not in span.title])
+    if file.root == "CONCLUSION" and (proposed := points(file)):
+        items = _items(proposed[-1].text.split("\n"))
     return items
 
 
 def _items(lines: list[str]) -> list[str]:
     if len(lines) > 1 and _PLACE_AND_DATE.fullmatch(lines[-1]):
         lines = lines[:-1]
+    if len(lines) > 1 and lines[0].endswith(":"):
+        lines = lines[1:]
     first = next((place for place, line in enumerate(lines) if _ITEM.match(line)), None)
     if first is None:
         return lines

@@ -79,6 +79,15 @@ def test_an_unnumbered_ruling_is_its_paragraphs() -> None:
     assert document.operative_part == ["The appeal is dismissed.", "Each bears its costs."]
 
 
+def test_what_an_advocate_general_proposes_is_the_last_point() -> None:
+    items = "".join(f"<ITEM>{np(f'({number})', text)}</ITEM>" for number, text in [(1, "Yes."), (2, "No.")])
+    last = np("2.", "I propose to answer:", "NP.ECR").replace("</NP.ECR>", f"<LIST TYPE='ARAB'>{items}</LIST></NP.ECR>")
+    body = section("I. Facts", np("1.", "Clouds.", "NP.ECR")) + section("II. Conclusion", last)
+    document = read(f"<CONTENTS.CONCLUSION>{body}</CONTENTS.CONCLUSION>", root="CONCLUSION")
+    assert document.operative_part == ["(1) Yes.", "(2) No."]
+    assert [point.number for point in document.points] == ["1", "2"]
+
+
 def test_an_act_has_no_parts_of_a_case() -> None:
     document = read(f"<ENACTING.TERMS>{np('1', 'One.')}{np('2', 'Two.')}</ENACTING.TERMS>", root="ACT")
     assert (document.parties, document.points, document.operative_part) == ([], [], [])

@@ -56,7 +56,18 @@ IDENTITIES = {
 #: Kinds with an article of their own, and kinds with points and with a ruling.
 WITH_ARTICLES = {"ACT", "ACT.GEN", "AGR", "CONS.ACT", "CONS.OTH", "GENERAL", "LETTER"}
 WITH_POINTS = {"CONCLUSION", "DECISION.ECR", "JUDGMENT", "OPINION", "ORDER", "RULING"}
-WITH_RULING = {"CASE", "CJT", "DECISION.ECR", "JUDGMENT", "JUDGMENT.NP", "OPINION", "ORDER", "ORDER.NP", "RULING"}
+WITH_RULING = {
+    "CASE",
+    "CJT",
+    "CONCLUSION",
+    "DECISION.ECR",
+    "JUDGMENT",
+    "JUDGMENT.NP",
+    "OPINION",
+    "ORDER",
+    "ORDER.NP",
+    "RULING",
+}
 WITH_PARTIES = {"CASE", "JUDGMENT", "ORDER", "SUMMARY.JUDGMENT"}
 
 
