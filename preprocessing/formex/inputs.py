@@ -9,11 +9,12 @@ folder is handed on together: which of its files make one document is found out 
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import xxhash
@@ -41,7 +42,7 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Folder:
     """What is read at once: XML files that lie together, or (``nested``) one archive inside ``archive``."""
 
@@ -68,7 +69,13 @@ class Listing:
 
 def list_inputs(paths: Sequence[Path]) -> Listing:
     """List what lies under ``paths``, in their order and that of the names in them."""
-    return _Lister().list(paths)
+    collecting = gc.isenabled()
+    gc.disable()  # it would walk through all that is listed again and again
+    try:
+        return _Lister().list(paths)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def folders_of_archive(archive: Archive, label: str, path: str, limit: int) -> Iterator[Folder | Rejected]:
@@ -86,7 +93,7 @@ def folders_of_archive(archive: Archive, label: str, path: str, limit: int) -> I
         name = member.name
         if is_unsafe(name):
             yield Rejected(member_source(label, name), "unsafe name: it leads out of the archive")
-        elif member in shared:
+        elif shared and member in shared:
             yield Rejected(member_source(label, name), "zip bomb: its bytes are also another member's")
         elif name == last:
             yield Rejected(member_source(label, name), "name used twice: the archive has another member of this name")
@@ -117,17 +124,13 @@ class _Lister:
     def list(self, paths: Sequence[Path]) -> Listing:
         for path in paths:
             self._add(str(path))
-        if any((work := self._work(item)) and work not in self.notices for item in self.items):
+        works = [(work, item) for item in self.items if isinstance(item, Folder) and (work := work_of(item))]
+        if any(work not in self.notices for work, _ in works):
             self._look_beside(paths)
-        for position, item in enumerate(self.items):
-            if isinstance(item, Folder) and (found := self.notices.get(self._work(item))):
-                self.items[position] = replace(item, notice=found)
+        for work, item in works:
+            item.notice = self.notices.get(work)
         size = sum(item.size for item in self.items if isinstance(item, Folder))
         return Listing(self.items, size, self.digest.hexdigest())
-
-    @staticmethod
-    def _work(item: Folder | Rejected) -> str:
-        return work_of(item.files[0].name) if isinstance(item, Folder) else ""
 
     def _add(self, path: str) -> None:
         if os.path.isdir(path):
@@ -191,7 +194,7 @@ class _Lister:
                             self._notice(None, self._file(str(work / NOTICE_NAME)))
 
     def _notice(self, archive: str | None, member: Member) -> None:
-        if work := work_of(member.name):
+        if work := _work_of_path(member.name):
             self.notices.setdefault(work, (archive, member))
 
     def _known(self, path: str, report: bool = True) -> bool:
@@ -232,9 +235,13 @@ def _together(files: list[Member]) -> list[list[Member]]:
     return list(issues.values())
 
 
-def work_of(path: str) -> str:
-    """Return the identifier of the work in whose folder a file lies, in the layout of the data dump; else nothing."""
-    found = _UUID.findall(path.rpartition("/")[0])
+def work_of(folder: Folder) -> str:
+    """Return the identifier of the work whose folder this is, in the layout of the data dump; else nothing."""
+    return _work_of_path(folder.files[0].name)
+
+
+def _work_of_path(path: str) -> str:
+    found = _UUID.findall(path, 0, path.rfind("/") + 1)
     return found[-1].lower() if found else ""
 
 

@@ -20,7 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from preprocessing.document import arrow_schema
+import orjson
+
+from preprocessing.document import LegalDocument, arrow_schema
 from preprocessing.files import atomic_file, locked_folder, write_json
 from preprocessing.formex.duplicates import Seen
 from preprocessing.formex.inputs import Rejected
@@ -53,7 +55,7 @@ def write_part(task: tuple[Batch, Path]) -> Receipt:
                     outcomes.append([found.source, found.reason])
                     continue
                 document = found.document
-                line = json_line(document.to_dict())
+                line = json_line(document)
                 part.write(line)
                 written += len(line)
                 outcomes.append(
@@ -72,9 +74,9 @@ def write_part(task: tuple[Batch, Path]) -> Receipt:
     return [reader.bytes_read, written, outcomes]
 
 
-def json_line(value: dict[str, Any]) -> bytes:
+def json_line(value: LegalDocument | dict[str, Any] | list[Any]) -> bytes:
     """Return one line of JSON Lines."""
-    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class UnfinishedOutput:
@@ -109,7 +111,7 @@ class UnfinishedOutput:
             self._take(receipt, part)
         path.unlink()
         receipt[1] = self._documents.tell() - before
-        self._new_receipts.append(json_line(receipt))  # type: ignore[arg-type]
+        self._new_receipts.append(json_line(receipt))
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             self.sync()
 
@@ -151,7 +153,7 @@ class UnfinishedOutput:
         for line in path.open("rb") if path.exists() else ():
             if not line.endswith(b"\n"):
                 break
-            receipt = json.loads(line)
+            receipt = orjson.loads(line)
             if documents_end + receipt[1] > there:
                 break
             self._take(receipt, None)
@@ -244,10 +246,8 @@ def _read_settings(path: Path) -> dict[str, Any] | None:
 
 def _with_warning(line: bytes, warning: str) -> bytes:
     """Put a warning before the others of a document's line, without reading the rest: it may have megabytes."""
-    start, key, others = line.rpartition(b'"warnings": [')  # in a text its quotation marks would be escaped
-    return (
-        start + key + json.dumps(warning, ensure_ascii=False).encode() + (b"" if others[:1] == b"]" else b", ") + others
-    )
+    start, key, others = line.rpartition(b'"warnings":[')  # in a text its quotation marks would be escaped
+    return start + key + orjson.dumps(warning) + (b"" if others[:1] == b"]" else b",") + others
 
 
 def _copy(source: IO[bytes], target: IO[bytes], length: int) -> None:

@@ -180,7 +180,7 @@ def _read_notice(folder: Folder) -> tuple[Notice | None, list[str]]:
     archive, member = folder.notice
     try:
         data = _open_archive(archive).read(member, MAX_XML_BYTES) if archive else DiskStore([member]).read(member.name)
-        return read_notice(data, work_of(member.name)), []
+        return read_notice(data, work_of(folder)), []
     except Exception as error:
         return None, [f"unreadable notice: {member.name}: {error}"]
 
