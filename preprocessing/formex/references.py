@@ -140,6 +140,8 @@ def _act_printed(
         line = text.rfind("\n", 0, position) + 1
         call = text.rfind("]", line, max(line, position - 1))
         before = call + 1 if call > line and text[call - 1].isdecimal() else line
+    elif text[line:position] == "(":  # a line of its own, below the title
+        line = text.rfind("\n", 0, max(line - 1, 0)) + 1
     begin = before if line < before <= position else line
     near = acts[bisect_left(starts, begin) : bisect_left(starts, position)]
     fitting = [act for act in near if act.celex[0] == "3" and year - 1 <= int(act.celex[1:5]) <= year]

@@ -60,6 +60,7 @@ def test_words_of_a_reference_stand_in_the_text() -> None:
         f"Regulation (EU) 2098/9 of the Council repealing Directive 95/46/EC ({journal('20980504')})",
         f"Regulation (EU) 2098/9 amending Regulation (EU) 2098/3 ({journal('20980504')})",
         f"Regulation (EU) 2098/9<NOTE NOTE.ID='E1'><P>{journal('20980504')}.</P></NOTE> applies.",
+        f"Regulation (EU) 2098/9 of the Council</P><P>({journal('20980504')})",
         f"That act<NOTE NOTE.ID='E1'><P>Regulation (EU) 2098/9 of the Council ({journal('20980504')}).</P></NOTE>.",
     ],
 )
