@@ -19,7 +19,7 @@ from preprocessing.citations.patterns import COMMUNITY
 from preprocessing.citations.words import WORDS
 
 # (A pattern that begins with a plain character is searched many times faster than one that begins with digits.)
-_STROKE = re.compile(rf"/(\d{{1,4}})((?:/(?:{COMMUNITY})(?:,\s?(?:{COMMUNITY}))*)?)(?![A-Z\d/])")
+_STROKE = re.compile(rf"/(\d{{1,4}})((?:/(?:{COMMUNITY})(?:,[ \u00a0]?(?:{COMMUNITY}))*)?)(?![A-Z\d/])")
 # Characters before a stroke that tell what it is: nearly always, and at most.
 _FAMILIAR, _LONGEST = 24, 64
 # What a number may follow without a space: "(EU)1095/2010", "No1093/2010".

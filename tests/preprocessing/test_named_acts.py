@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from preprocessing.celex import is_celex
 from preprocessing.citations.acts import named_acts
 
 
@@ -104,3 +107,19 @@ def test_words_far_before_a_number_change_nothing() -> None:
     name = "Implementing Regulation (EU) No 1352/2013"
     for length in range(70):
         assert [celex for _, celex in found("x" * length + " " + name)] == ["32013R1352"]
+
+
+PIECES = st.sampled_from(
+    ["Regulation", "Directive", "Decision", "Verordnung", "règlement d’", "exécution", "(EU)", "(EC)", "No", "no"]
+    + ["2016/679", "95/46", "/EC", "/", "1/2003", "C-", "T‑", "judgment", "order", ", ", " and ", "[3]", "\n", "("]
+    + [" ", "\u00a0", ")", "0", "99999/1", "Euratom"]
+)
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_any_words_give_true_spans_in_order(text: str) -> None:
+    end = 0
+    for act in named_acts(text):
+        assert end <= act.start < act.end <= len(text)
+        assert is_celex(act.celex) and "\n" not in text[act.start : act.end]
+        end = act.end
