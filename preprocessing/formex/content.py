@@ -69,10 +69,15 @@ def close_note(reader: FileReader) -> None:
 def open_note_group(reader: FileReader, _: Attributes) -> None:
     reader.in_note_group += 1
     reader.put(BREAK)
+    reader.marks.append(len(reader.text))
 
 
 def close_note_group(reader: FileReader) -> None:
+    """End the notes of a table: they stand before its rows in the file, below them on the page."""
     reader.in_note_group -= 1
+    text = take(reader)
+    if text.strip(f"{BREAK} "):
+        (reader.below_tables[-1].append if reader.below_tables else reader.put)(text)
     reader.put(BREAK)
 
 

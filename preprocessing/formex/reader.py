@@ -68,6 +68,7 @@ class FileReader:
         self.marks: list[int] = []
         self.closers: list[str] = []
         self.rows: list[int] = []  # of each open table row, how many marks there are with its own
+        self.below_tables: list[list[str]] = []  # of each open table, texts that are printed after its rows
         self.open_formulas = 0
         self.lists: list[str] = []
         self.keyword_marks: dict[str, str] = {}

@@ -66,7 +66,7 @@ START: dict[str, Any] = {
     "STI.ART": structure.open_article_title,
     "PARAG": structure.open_paragraph,
     "ALINEA": structure.open_paragraph,
-    "TBL": tables.open_guarded,
+    "TBL": tables.open_table,
     "ROW": tables.open_row,
     "POS.TARIC": "/",
     "ITEM.REF": content.open_on_same_line,

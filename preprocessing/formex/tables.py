@@ -47,7 +47,14 @@ def close_guarded(reader: FileReader) -> None:
     reader.guard -= 1
 
 
+def open_table(reader: FileReader, _: Attributes) -> None:
+    open_guarded(reader, _)
+    reader.below_tables.append([])
+
+
 def close_table(reader: FileReader) -> None:
+    for text in reader.below_tables.pop():
+        reader.put(f"{BREAK}{text}")
     close_guarded(reader)
     if not reader.guard and reader.waiting_notes:
         reader.flush_notes()

@@ -36,6 +36,18 @@ def test_blocks_of_rows_have_their_titles_above_them() -> None:
     assert lines(f"<TBL COLS='2' NO.SEQ='1'><CORPUS>{block}</CORPUS></TBL>") == ["Feed", "dry", "oats"]
 
 
+def test_what_is_said_below_a_table_follows_its_rows() -> None:
+    note = "<NOTE NOTE.ID='E1'><P>Of clouds.</P></NOTE>"
+    group = f"<GR.NOTES><TITLE><TI><P>Notes:</P></TI></TITLE><P>X = height</P>{note}</GR.NOTES>"
+    row = "<CELL COL='1'>cloud<NOTE NOTE.REF='E1'/></CELL><CELL COL='2'>X</CELL>"
+    assert lines(table(row).replace("<CORPUS>", f"{group}<CORPUS>")) == [
+        "cloud[1] | X",
+        "Notes:",
+        "X = height",
+        "[1] Of clouds.",
+    ]
+
+
 def test_goods_are_rows_with_the_dashes_of_their_level() -> None:
     header = "<CN.HEADER><CN.CODE ALIAS='1'>CN code</CN.CODE><CN.DESC ALIAS='2'>Description</CN.DESC><CN.RATE>Rate"
     header += "<CN.CONV.RATE><TXT>conventional</TXT></CN.CONV.RATE></CN.RATE></CN.HEADER>"
