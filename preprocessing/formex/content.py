@@ -201,7 +201,8 @@ def close_reference(reader: FileReader) -> None:
 def close_language(reader: FileReader) -> None:
     """End words of another language: part of their line, although they may hold elements that are blocks."""
     start = reader.marks[-1]
-    space = " " if start and reader.text[start - 1][-1:].isalnum() else ""
+    before = reader.text[start - 1 : start] if start else []  # none where a block inside has been printed already
+    space = " " if before and before[0][-1:].isalnum() else ""
     rewrite(reader, lambda text: _without_outer_breaks(text, space))
 
 

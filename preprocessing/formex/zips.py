@@ -94,12 +94,15 @@ class Archive:
         Raises:
             UnreadableError: encrypted, damaged, cut off, packed in another way, or beyond a limit.
         """
+        return bytes(self._read(member, limit))
+
+    def _read(self, member: Member, limit: int) -> bytearray:
         data = bytearray()
         for piece in self._unpack(member, limit):
             data += piece
         if len(data) != member.size or zlib.crc32(data) != member.crc:
             raise UnreadableError("damaged archive member: its checksum or size is wrong")
-        return bytes(data)
+        return data
 
     def head(self, member: Member, size: int) -> bytes:
         """Return at least the first ``size`` bytes of ``member`` if it has them; empty where it cannot be read."""
@@ -121,7 +124,7 @@ class Archive:
             return Archive(
                 lambda offset, size: self._read_at(start + offset, max(0, min(size, member.size - offset))), member.size
             )
-        data = memoryview(self.read(member, limit))
+        data = memoryview(self._read(member, limit))
         return Archive(lambda offset, size: bytes(data[offset : offset + size]), len(data))
 
     def _unpack(self, member: Member, limit: int, first: int = _PIECE) -> Iterator[bytes]:

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from hypothesis import strategies as st
 from lxml import etree
 
 from preprocessing.document import LegalDocument
 from preprocessing.errors import RecipeError
-from preprocessing.formex import rules
+from preprocessing.formex import rules, workers
 from preprocessing.formex.elements import DESCRIPTION_ROOTS, INLINE, LABELS, METADATA, TEXT_ROOTS
 from preprocessing.formex.inputs import Rejected
 from preprocessing.formex.parse import read_documents
@@ -221,11 +222,11 @@ _MARKUP = re.compile(r"<[/?!A-Za-z]|CLG\.MDF")
 
 def check(path: Path) -> list[LegalDocument | Rejected]:
     """Read ``path`` twice and check what holds for every input; return what came out."""
-    outcomes, again = _read(path), _read(path)
+    with mock.patch.object(workers, "_unexpected", _raise):  # what no rule foresees is a fault to be mended
+        outcomes, again = _read(path), _read(path)
     assert outcomes == again
     for outcome in outcomes:
         if isinstance(outcome, Rejected):
-            assert not outcome.reason.startswith("unexpected"), outcome
             assert outcome.source.encode() and outcome.reason.encode()
             continue
         assert isinstance(outcome, LegalDocument)
@@ -246,6 +247,10 @@ def _read(path: Path) -> list[LegalDocument | Rejected]:
     except RecipeError as error:
         assert "no FORMEX document could be read" in str(error)
     return outcomes
+
+
+def _raise(error: Exception) -> str:
+    raise error
 
 
 def _strings(value: Any) -> Iterator[str]:
