@@ -144,6 +144,7 @@ class _Words(NamedTuple):
 
 def _words(head: str, cut: bool = True) -> _Words | None:
     """Read the words that ``head`` ends in; None where it holds nothing, or is ``cut`` too short to say."""
+    head = head.rpartition("\n")[2]  # never over a line's end
     length = len(head)
     head = head.rstrip()
     begin, mark = length, ""

@@ -109,10 +109,12 @@ def test_words_far_before_a_number_change_nothing() -> None:
         assert [celex for _, celex in found("x" * length + " " + name)] == ["32013R1352"]
 
 
-PIECES = st.sampled_from(
-    ["Regulation", "Directive", "Decision", "Verordnung", "règlement d’", "exécution", "(EU)", "(EC)", "No", "no"]
-    + ["2016/679", "95/46", "/EC", "/", "1/2003", "C-", "T‑", "judgment", "order", ", ", " and ", "[3]", "\n", "("]
-    + [" ", "\u00a0", ")", "0", "99999/1", "Euratom"]
+PIECES = st.one_of(
+    st.sampled_from(
+        ["Regulation", "Directive", "Decision", "Verordnung", "règlement d’", "exécution", "judgment", "order"]
+    ),
+    st.sampled_from(["(EU)", "(EC)", "No", "no", "/EC", "/", "C-", "T‑", ", ", " and ", "[3]", "Euratom", "(", ")"]),
+    st.sampled_from(["2016/679", "95/46", "1/2003", "0", "99999/1", " ", "\u00a0", "\n"]),
 )
 
 
