@@ -20,6 +20,8 @@ _PARAGRAPH = f"{BREAK}{PARAGRAPH}{BREAK}"
 _DOCUMENT = ("root", "part")
 # Roots that begin such a span of their own.
 _TITLED_ROOTS = ("ANNEX", "CONS.ANNEX", "LETTER")
+# Spans whose titles stand above the articles in them.
+_ABOVE = ("division", "section")
 #: Parts whose titles are theirs and not those of the document, the division or the annex around them.
 SECTIONS = (
     *("ANNOTATION", "DIV.CONSID", "GR.ANNOTATION", "GR.CORRIG.ECR", "GR.SEQ", "GR.TBL", "LETTER", "OBJECT"),
@@ -132,7 +134,7 @@ def open_article(reader: FileReader, attributes: Attributes) -> None:
     article = None
     own = not reader.guard and reader.article is None and not any(span.kind == "annex" for span in reader.spans)
     if own:
-        path = [" – ".join(span.title) for span in reader.spans if span.kind == "division" and span.title]
+        path = [" – ".join(span.title) for span in reader.spans if span.kind in _ABOVE and span.title]
         start = reader.flush()
         article = ArticleLines(start, attributes.get("IDENTIFIER", ""), path, body=start)
         article.dead = bool(reader.deleted)

@@ -131,6 +131,10 @@ def test_an_agreement_has_recitals_divisions_and_articles() -> None:
     assert agreement.articles[0].path == ["TITLE I"]
 
 
+def test_sections_are_above_an_article_as_divisions_are() -> None:
+    assert read("GENERAL").articles[0].path == ["1. Height"]
+
+
 def test_letters_in_an_annex_are_its_text() -> None:
     (annex,) = read("ANNEX").annexes
     assert (annex.heading, annex.text) == ("ANNEX", "Article 1\nA model.\nLetter No 1\nSir,\nA. Flyer")
