@@ -97,7 +97,12 @@ def points(file: ParsedFile) -> list[Point]:
     if file.root not in _WITH_POINTS:
         return []
     texts = ["\n".join(_lines(file, span)) for span in _spans(file, "point")] or _by_number(file)
-    return [Point(match[1], text[match.end() :]) for text in texts if (match := _POINT.match(text))]
+    return [_point(text) for text in texts]
+
+
+def _point(text: str) -> Point:
+    match = _POINT.match(text)
+    return Point(match[1], text[match.end() :]) if match else Point("", text)
 
 
 def operative_part(file: ParsedFile) -> list[str]:

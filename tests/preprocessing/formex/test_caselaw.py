@@ -52,6 +52,11 @@ def test_points_keep_their_numbers_and_their_paragraphs() -> None:
     assert "[1] OJ L 1." in document.text
 
 
+def test_a_point_without_a_number_is_a_point() -> None:
+    body = "<CONTENTS.JUDGMENT><NP.ECR IDENTIFIER='NP0001'><TXT>In 2099 clouds came.</TXT></NP.ECR></CONTENTS.JUDGMENT>"
+    assert read(body).points == [Point("", "In 2099 clouds came.")]
+
+
 def test_before_points_had_an_element_their_place_in_the_series_tells_them() -> None:
     quoted = "<P><QUOT.S LEVEL='1'>" + np("3.", "Quoted.") + "</QUOT.S></P>"
     listed = "<LIST TYPE='ARAB'><ITEM>" + np("1.", "Listed.") + "</ITEM></LIST>"
