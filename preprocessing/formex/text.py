@@ -44,6 +44,9 @@ _MAX_COLUMNS = 200
 # What ends a sentence around a block, as after a quoted article: it belongs to the block's last line.
 _LONE_MARK = re.compile(f"[{BREAK} ]+([;.])(?= ?(?:{BREAK}|$))")
 _JOINED_TO_NOTHING = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*(?={PARAGRAPH})")
+# A supplied marker where the item of the list has one of its own, at times in quotation marks.
+_DASH = f"—{JOIN}"
+_MARKED_TWICE = re.compile(f"{_DASH}[{JOIN}{BREAK} ]*(?=[‘“«„'\"]?[—–•-] ?{JOIN})")
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
 _CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
 _CALLS_BEFORE_WORD = re.compile(f"{CALL}(\\d+){CALL_END}(?=[\\w(«“‘„])")
@@ -69,6 +72,8 @@ def _clean(text: str) -> str:
     if JOIN in text:
         if PARAGRAPH in text:
             text = _JOINED_TO_NOTHING.sub(BREAK, text)
+        if _DASH in text:
+            text = _MARKED_TWICE.sub("", text)
         text = _JOINED.sub(" ", text)
     shorter = text.replace("  ", " ")
     while shorter is not text:

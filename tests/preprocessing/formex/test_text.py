@@ -41,6 +41,12 @@ def test_footnotes_are_called_in_the_sentence_and_printed_once_after_it() -> Non
     assert lines(body) == ["Article 1", "The body [1], and again [1].", "[1] OJ L 1."]
 
 
+def test_an_item_with_a_marker_of_its_own_gets_no_second_one() -> None:
+    quoted = "<NP><NO.P><QUOT.START CODE='2018'/>—</NO.P> <TXT>one</TXT></NP>"
+    items = f"<ITEM>{quoted}</ITEM> <ITEM><NP><NO.P>-</NO.P><TXT>two</TXT></NP></ITEM><ITEM><P>three</P></ITEM>"
+    assert lines(f"<LIST TYPE='DASH'>{items}</LIST>") == ["‘— one", "- two", "— three"]
+
+
 def test_a_mark_after_a_block_ends_its_last_line() -> None:
     quoted = "<QUOT.S LEVEL='1'><PARAG><ALINEA>‘New text.’</ALINEA></PARAG></QUOT.S>"
     assert lines(f"<P>Replaced by:</P>{quoted};<P>and</P>{quoted} .") == [
