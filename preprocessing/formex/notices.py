@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from preprocessing.celex import expand_short_form, is_celex, parse_celex
@@ -39,8 +39,8 @@ _PUBLISHED = (
     f"{_CDM}work_date_publication",
     f"{_CDM}publication_general_date_publication",
 )
-_SOURCE, _TARGET, _PROPERTY = f"{_OWL}annotatedSource", f"{_OWL}annotatedTarget", f"{_OWL}annotatedProperty"
-_BASIS_COMMENT = f"{_NOTE}comment_on_legal_basis"
+_TARGET, _PROPERTY = f"{_OWL}annotatedTarget", f"{_OWL}annotatedProperty"
+_COMMENT = f"{_NOTE}comment_on_legal_basis"
 _WANTED = (
     _SAME_AS,
     _CELEX,
@@ -51,7 +51,7 @@ _WANTED = (
     *_PUBLISHED,
     _TARGET,
     _PROPERTY,
-    _BASIS_COMMENT,
+    _COMMENT,
 )
 
 _TYPE_BY_CODE = (
@@ -74,6 +74,12 @@ _TYPE_BY_CODE = (
 _ARTICLE = re.compile(r"^(?:A|\{ART\|[^}]*\}\s*)0*(\d{1,4})")
 # The Cellar writes "no date" as a day of the year 1001 or 9999.
 _DAY = re.compile(r"(?:19[5-9]\d|20\d\d)-\d\d-\d\d")
+
+
+# No act has more; more would make a hostile notice slow.
+_MOST_BASES = 200
+
+Fact = tuple[str, str]  # property, value
 
 
 @dataclass
@@ -100,35 +106,34 @@ def read_notice(data: bytes, uuid: str = "") -> Notice:
     Raises:
         UnreadableError: it is not well-formed, no RDF, or describes no work with a CELEX number.
     """
-    names: dict[str, str] = {}  # of a name, another name of the same thing, at last the one that stands for all
-    facts: dict[str, list[tuple[str, str]]] = {}  # of a name, what is said about it: property, value
+    names = _Names()
+    facts: dict[str, list[Fact]] = {}  # by the name of what they are about
     articles: dict[str, str] = {}  # of a basis, its article
     for about, said in _descriptions(data):
-        if not about:
-            note = dict(said)
-            article = _ARTICLE.search(note.get(_BASIS_COMMENT, ""))
-            if article and _CDM + note.get(_PROPERTY, "").rpartition("#")[2] == _BASED_ON:
-                articles[note.get(_TARGET, "")] = article[1]
+        if about:
+            for key, value in said:
+                if key == _SAME_AS:
+                    names.tie(about, value)
+                else:
+                    facts.setdefault(about, []).append((key, value))
             continue
-        for key, value in said:
-            if key == _SAME_AS:
-                names[_root(names, about)] = _root(names, value)
-        rest = [fact for fact in said if fact[0] != _SAME_AS]
-        if rest:
-            facts.setdefault(about, []).extend(rest)
-    works: dict[str, list[tuple[str, str]]] = {}
+        note = dict(said)
+        article = _ARTICLE.match(note.get(_COMMENT, ""))
+        if article and _CDM + note.get(_PROPERTY, "").rpartition("#")[2] == _BASED_ON:
+            articles[note.get(_TARGET, "")] = article[1]
+    works: dict[str, list[Fact]] = {}
     for name, said in facts.items():
-        works.setdefault(_root(names, name), []).extend(said)
-    candidates = [name for name, said in works.items() if any(key == _CELEX for key, _ in said)]
-    if len(candidates) > 1 and uuid:
-        own = _root(names, f"{_RESOURCE}cellar/{uuid}")
-        candidates = [own] if own in candidates else candidates
-    if len({celex for name in candidates if (celex := _first_celex(works[name]))}) != 1:
-        raise UnreadableError("describes no work, or several, by a CELEX number")
-    return _notice(next(said for name in candidates if _first_celex(said := works[name])), works, names, articles)
+        works.setdefault(names.root(name), []).extend(said)
+    numbers = {name: celex for name, said in works.items() if (celex := _first_celex(said))}
+    own = names.root(f"{_RESOURCE}cellar/{uuid}")
+    if own not in numbers:
+        if len(set(numbers.values())) != 1:
+            raise UnreadableError(f"describes {len(numbers)} works with a CELEX number, not one")
+        own = next(iter(numbers))
+    return _notice(works, own, names, articles)
 
 
-def _descriptions(data: bytes) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _descriptions(data: bytes) -> Iterator[tuple[str, list[Fact]]]:
     """Yield each description: the name of what is described (empty for a note) and what is said that is of use."""
     from lxml import etree
 
@@ -151,13 +156,33 @@ def _descriptions(data: bytes) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         raise UnreadableError(f"not well-formed XML: {error}") from error
 
 
-def _root(names: dict[str, str], name: str) -> str:
-    while (other := names.get(name, name)) != name:
-        name = other
-    return name
+class _Names:
+    """Which names are names of the same thing."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, str] = {}  # from each name on the way to the one that stands for all
+
+    def root(self, name: str) -> str:
+        """Return the name that stands for all names of the thing."""
+        ways = self._next
+        while (other := ways.get(name, name)) != name:
+            ways[name] = ways.get(other, other)  # halves the way each time it is gone
+            name = other
+        return name
+
+    def tie(self, name: str, other: str) -> None:
+        """Note that both names are of the same thing."""
+        self._next.setdefault(name, name)
+        self._next.setdefault(other, other)
+        self._next[self.root(name)] = self.root(other)
+
+    def same(self, name: str) -> list[str]:
+        """Return all names of the thing, this one first."""
+        root = self.root(name)
+        return [name, *(other for other in list(self._next) if self.root(other) == root)]
 
 
-def _first_celex(said: list[tuple[str, str]]) -> str | None:
+def _first_celex(said: list[Fact]) -> str | None:
     return next((celex for key, value in said if key == _CELEX and (celex := _celex(value))), None)
 
 
@@ -168,48 +193,42 @@ def _celex(text: str) -> str | None:
         return None
 
 
-def _notice(
-    said: list[tuple[str, str]],
-    works: dict[str, list[tuple[str, str]]],
-    names: dict[str, str],
-    articles: dict[str, str],
-) -> Notice:
+def _notice(works: dict[str, list[Fact]], own: str, names: _Names, articles: dict[str, str]) -> Notice:
     values: dict[str, list[str]] = {}
-    for key, value in said:
+    for key, value in works[own]:
         values.setdefault(key, []).append(value.strip())
-    published = [day for key in _PUBLISHED for value in values.get(key, []) if (day := _day(value))]
+    published = _days(value for key in _PUBLISHED for value in values.get(key, []))
     if not published:  # the issue of the Official Journal may be described beside the act
-        issues = [value for facts in works.values() for key, value in facts if key == _PUBLISHED[2]]
-        published = [day for value in issues if (day := _day(value))] if len(set(issues)) == 1 else []
+        issues = _days(value for said in works.values() for key, value in said if key == _PUBLISHED[2])
+        published = issues if len(set(issues)) == 1 else []
     codes = [value.rpartition("/")[2].upper() for value in values.get(_TYPE, [])]
     basis = [
         Reference(celex, articles.get(target) or _treaty_article(celex), celex)
-        for target in dict.fromkeys(values.get(_BASED_ON, []))
+        for target in dict.fromkeys(values.get(_BASED_ON, [])[:_MOST_BASES])
         if (celex := _celex_named(target, names))
     ]
     return Notice(
-        celex=_first_celex(said),
+        celex=_first_celex(works[own]),
         eli=next((value for value in values.get(_ELI, []) if "/eli/" in value), None),
-        date=next((day for value in values.get(_DATE, []) if (day := _day(value))), None),
+        date=next(iter(_days(values.get(_DATE, []))), None),
         publication_date=min(published, default=None),
         document_type=next((kind for code in codes for prefix, kind in _TYPE_BY_CODE if code.startswith(prefix)), None),
         legal_basis=basis,
     )
 
 
-def _day(value: str) -> str | None:
-    match = _DAY.match(value.strip())
-    return match[0] if match else None
+def _days(values: Iterable[str]) -> list[str]:
+    return [match[0] for value in values if (match := _DAY.match(value.strip()))]
 
 
-def _celex_named(name: str, names: dict[str, str]) -> str | None:
+def _celex_named(name: str, names: _Names) -> str | None:
     """Return the CELEX number of a thing: in this name, or in another of its names."""
-    own = _root(names, name)
-    same = [name, *(other for other in names if _root(names, other) == own), own]
-    marked = (other.removeprefix(f"{_RESOURCE}celex/") for other in same if other.startswith(f"{_RESOURCE}celex/"))
-    return next((celex.replace("%2F", "/") for celex in marked if is_celex(celex.replace("%2F", "/"))), None)
+    addresses = (other for other in names.same(name) if other.startswith(f"{_RESOURCE}celex/"))
+    numbers = (address.removeprefix(f"{_RESOURCE}celex/").replace("%2F", "/") for address in addresses)
+    return next((number for number in numbers if is_celex(number)), None)
 
 
 def _treaty_article(celex: str) -> str | None:
+    """Return the article that the number of a treaty ends in: 12016E192 -> 192."""
     number = parse_celex(celex).number
     return str(int(number)) if len(number) == 3 and number.isdecimal() else None

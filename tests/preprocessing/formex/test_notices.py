@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_basis_named_by_its_cellar_address_is_found_by_its_other_name() -> Non
 def test_of_two_works_the_folder_tells_which_is_meant() -> None:
     other = WORK.replace("JOL_2099_007_R_0002", "JOL_2099_007_R_0003").replace("32099R0007", "32099R0008")
     assert read_notice(rdf(CELLAR_NAMES, other, WORK), UUID).celex == "32099R0007"
-    with pytest.raises(UnreadableError, match="several"):
+    with pytest.raises(UnreadableError, match="2 works"):
         read_notice(rdf(CELLAR_NAMES, other, WORK))
 
 
@@ -100,10 +101,10 @@ def test_of_two_works_the_folder_tells_which_is_meant() -> None:
     ("data", "reason"),
     [
         (b"", "not well-formed"),
-        (b"<html><body>Service unavailable</body></html>", "no work"),
-        (rdf(EXPRESSION), "no work"),
+        (b"<html><body>Service unavailable</body></html>", "0 works"),
+        (rdf(EXPRESSION), "0 works"),
         (rdf(WORK)[:-20], "not well-formed"),
-        (rdf(WORK.replace("32099R0007", "not a number")), "no work"),
+        (rdf(WORK.replace("32099R0007", "not a number")), "0 works"),
     ],
 )
 def test_what_is_no_notice_is_refused_by_its_reason(data: bytes, reason: str) -> None:
@@ -117,6 +118,24 @@ def test_an_external_entity_stays_unread(tmp_path: Path) -> None:
     doctype = f'<!DOCTYPE x [<!ENTITY secret SYSTEM "{secret.as_uri()}">]>'.encode()
     with pytest.raises(UnreadableError):
         read_notice(doctype + rdf(WORK.replace(">32099R0007<", ">&secret;<")))
+
+
+def test_a_chain_of_names_takes_no_time() -> None:
+    chain = "".join(
+        f'<rdf:Description rdf:about="{RESOURCE}x/{number}"><owl:sameAs rdf:resource="{RESOURCE}x/{number + 1}"/>'
+        "</rdf:Description>"
+        for number in reversed(range(50_000))
+    )
+    started = time.monotonic()
+    assert read_notice(rdf(chain, CELLAR_NAMES, WORK)).celex == "32099R0007"
+    assert time.monotonic() - started < 10
+
+
+def test_the_day_of_an_issue_described_beside_the_act_is_the_acts() -> None:
+    day = f"<j.0:official-journal-act_date_publication {DATE}>2099-04-05</j.0:official-journal-act_date_publication>"
+    issue = f"""<rdf:Description rdf:about="{RESOURCE}oj/JOL_2099_007"><j.0:publication_general_date_publication {DATE}>
+        2099-04-06</j.0:publication_general_date_publication></rdf:Description>"""
+    assert read_notice(rdf(WORK.replace(day, ""), issue)).publication_date == "2099-04-06"
 
 
 def test_a_notice_gives_a_document_the_number_that_no_file_has() -> None:
