@@ -20,7 +20,7 @@ from preprocessing.formex.elements import DESCRIPTION_ROOTS, TEXT_ROOTS, holds_c
 from preprocessing.formex.embedded import find_metadata, take_metadata
 from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
 from preprocessing.formex.references import Marked
-from preprocessing.formex.text import BREAK, PARAGRAPH, flat, to_lines, without_calls
+from preprocessing.formex.text import BREAK, PARAGRAPH, flat, to_lines, without_calls, without_stray_marks
 from preprocessing.formex.xml import UnreadableError, attributes_of, canonical, cut, read_text
 
 # What a run of tags does: a string to put into the text, or steps of a rule and its attributes (None at an end tag;
@@ -111,6 +111,7 @@ class FileReader:
         self.warnings += ["unclosed deletion: taken to end with the element it stands in"] * open_ends
         self._run(cut(part_words(source)))
         self.flush_notes()
+        self.lines = without_stray_marks(self.lines)
         return ParsedFile(
             root=self.root,
             title=without_calls(" ".join(self.title)),

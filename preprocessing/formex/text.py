@@ -50,6 +50,9 @@ _MARKED_TWICE = re.compile(f"{_DASH}[{JOIN}{BREAK} ]*(?=[‘“«„'\"]?[—–
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
 _CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
 _CALLS_BEFORE_WORD = re.compile(f"{CALL}(\\d+){CALL_END}(?=[\\w(«“‘„])")
+# Control characters that no line may hold; calls of footnotes are taken off later.
+_MARKS = bytes(sorted({*range(32), 127} - {ord("\n"), ord(CALL), ord(CALL_END)}))
+_MARKS_AS_SPACES = dict.fromkeys(_MARKS, " ")
 # White space of the file's own layout, and separators that would break lines in readers of the output.
 _AS_SPACE = ("\n", "\r", "\t", "\u0085", "\u2028", "\u2029")
 # Marks for typesetting that carry no text: soft hyphen, zero-width space, byte order mark.
@@ -119,6 +122,14 @@ def to_row(text: str) -> str:
     while cells and not cells[-1]:
         cells.pop()
     return CELL_SEPARATOR.join(cells)
+
+
+def without_stray_marks(lines: list[str]) -> list[str]:
+    """Return the lines as they are; where elements stood so oddly that their marks are left, spaces for the marks."""
+    text = "\n".join(lines).encode()
+    if len(text.translate(None, _MARKS)) == len(text):
+        return lines
+    return [_clean(line.translate(_MARKS_AS_SPACES)).strip(" ") for line in lines]
 
 
 def with_calls(text: str) -> str:
