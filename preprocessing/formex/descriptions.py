@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
-import re
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from preprocessing.celex import expand_short_form, full_year
+from preprocessing.formex.dates import iso_date
 from preprocessing.formex.xml import UnreadableError, read_tree
 
 
@@ -114,13 +113,3 @@ def _pieces(node: Element) -> list[str]:
 def date_of(node: Element | None, path: str) -> str | None:
     date = node.find(path) if node is not None else None
     return iso_date(date.get("ISO") or date.text or "") if date is not None else None
-
-
-def iso_date(text: str) -> str | None:
-    match = re.fullmatch(r"(\d{4})-?(\d\d)-?(\d\d)", text.strip())
-    if match is None:
-        return None
-    try:
-        return datetime.date(*map(int, match.groups())).isoformat()
-    except ValueError:  # 19820231
-        return None

@@ -12,12 +12,12 @@ from xml.etree.ElementTree import Element
 
 from preprocessing.celex import TYPE_LETTERS, base_celex, consolidated_celex, derive_celex, full_year
 from preprocessing.citations.acts import named_acts
+from preprocessing.formex.dates import date_in_words, iso_date
 from preprocessing.formex.descriptions import (
     Description,
     Number,
     date_of,
     full_celex,
-    iso_date,
     number_of,
     text_of,
     words_of,
@@ -49,6 +49,7 @@ def identify(file: ParsedFile, description: Description | None, source: str, not
     identity = _identify_by_files(file, description, source)
     if notice is not None:
         _add_notice(identity, notice, consolidated="INFO.CONSLEG" in file.metadata)
+    identity.date = identity.date or date_in_words(identity.title[:_TITLE_LENGTH])
     return identity
 
 

@@ -223,3 +223,19 @@ def test_the_description_of_a_corrigendum_names_what_it_corrects_in_any_language
 def test_an_impossible_day_is_no_date() -> None:
     title = '<TITLE><TI><P>Directive 2099/1/EU of <DATE ISO="20990231">31 February</DATE></P></TI></TITLE>'
     assert read(act(title=title), description("a.xml", legal_value="DIR")).date == "2099-04-01"
+
+
+@pytest.mark.parametrize(
+    ("title", "date"),
+    [
+        ("Regulation of 27 April 2099 on clouds of 1 May 2098", "2099-04-27"),
+        ("Règlement du 1er août 2099", "2099-08-01"),
+        ("Beschluss vom 3. März 2099", "2099-03-03"),
+        ("Decisión de 2 de enero de 2099", "2099-01-02"),
+        ("Decisão de 9 de dezembro de 2099", "2099-12-09"),
+        ("Regulation of 31 April 2099", None),
+        ("Regulation of April 2099", None),
+    ],
+)
+def test_a_title_without_marks_tells_its_date_in_words(title: str, date: str | None) -> None:
+    assert read(act(title=f"<TITLE><TI><P>{title}</P></TI></TITLE>", bib="")).date == date
