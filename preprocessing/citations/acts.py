@@ -42,6 +42,17 @@ _YEAR_FIRST_SINCE = 2015
 # neither "(EU)" before the number nor "/EC" after it nor the year first, and are not the acts of those numbers.
 _ALSO_OF_OTHERS = frozenset("DHF")
 
+# Acts of the foreign and security policy (E) and of justice and home affairs (F) before 2009, told by their suffix.
+_BY_SUFFIX = (
+    *("joint action", "joint actions", "common position", "common positions"),
+    *("action commune", "actions communes", "position commune", "positions communes"),
+    *("gemeinsame aktion", "gemeinsamen aktion", "gemeinsamer standpunkt", "gemeinsamen standpunkt"),
+    *("gemeinsamen standpunkts", "gemeinsamen standpunktes"),
+    *("acción común", "acciones comunes", "posición común", "posiciones comunes"),
+    *("ação comum", "acção comum", "ações comuns", "acções comuns", "posição comum", "posições comuns"),
+)
+_LETTERS_BY_SUFFIX = {**dict.fromkeys(("CFSP", "PESC", "GASP"), "E"), **dict.fromkeys(("JHA", "JAI", "JI"), "F")}
+
 _COURTS = {"C": "CJ", "T": "TJ", "F": "FJ"}
 _HYPHENS = "-\u2010\u2011\u2012\u2013"
 # Only a judgment's number is certain: in one case there may be several orders, and an opinion.
@@ -144,7 +155,8 @@ class _Words(NamedTuple):
 
 def _words(head: str, cut: bool = True) -> _Words | None:
     """Read the words that ``head`` ends in; None where it holds nothing, or is ``cut`` too short to say."""
-    head = head.rpartition("\n")[2]  # never over a line's end
+    _, newline, head = head.rpartition("\n")  # never over a line's end
+    cut = cut and not newline
     length = len(head)
     head = head.rstrip()
     begin, mark = length, ""
@@ -190,6 +202,8 @@ def _nouns() -> dict[str, list[tuple[str, str]]]:
             for form in noun.forms():
                 form = form.lower().replace("’", "'")
                 nouns.setdefault(form.rsplit(" ", 1)[-1], []).append((form, noun.letter))
+    for form in _BY_SUFFIX:
+        nouns.setdefault(form.rsplit(" ", 1)[-1], []).append((form, "E"))
     return {word: sorted(set(forms), key=lambda item: -len(item[0])) for word, forms in nouns.items()}
 
 
@@ -222,6 +236,9 @@ def _is_joint_word(between: str) -> bool:
 @lru_cache(maxsize=20_000)
 def _celex(letter: str, first: str, second: str, numbered: bool, mark: str, suffix: str) -> str | None:
     """Return the number of the act printed as "(mark) No first/second/suffix"."""
+    if letter == "E":
+        told = _LETTERS_BY_SUFFIX.get(suffix.lstrip("/"))
+        return act_celex(told, first, second, numbered=False) if told else None
     if letter in _ALSO_OF_OTHERS and not mark and not suffix:
         years = _FIRST_YEAR <= int(first) <= LAST_YEAR, _FIRST_YEAR <= int(second) <= LAST_YEAR
         if numbered or years != (True, False):

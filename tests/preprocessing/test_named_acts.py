@@ -29,6 +29,10 @@ def found(text: str) -> list[tuple[str, str]]:
         ("Implementing Decision 2016/2297", "32016D2297"),
         ("Decision No 1639/2006/EC", "32006D1639"),
         ("Decision (EU, Euratom) 2020/2053", "32020D2053"),
+        ("Common Position 2001/931/CFSP", "32001E0931"),
+        ("Joint Action 98/733/JHA", "31998F0733"),
+        ("action commune 2008/851/PESC", "32008E0851"),
+        ("Gemeinsamen Standpunkts 2001/931/GASP", "32001E0931"),
         ("Recommendation 2003/361/EC", "32003H0361"),
         ("règlement d’exécution (UE) 2015/35", "32015R0035"),
         ("règlement du Parlement européen et du Conseil (UE) no 575/2013", "32013R0575"),
@@ -59,6 +63,7 @@ def test_an_act_is_found_by_type_and_number(name: str, celex: str) -> None:
         "2009/C 81/01",
         "Law No 12/2004",
         "Decision No 1/95 of the Association Council",  # not of sector 3
+        "Common Position (EC) No 13/98",  # of a legislative procedure
         "Decision No 94/90/ECSC",  # either may be the year
         "Regulation 2015/2003",  # either may be the year
         "Directive 2004/17 / 18",
