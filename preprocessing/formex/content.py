@@ -62,8 +62,7 @@ def close_note(reader: FileReader) -> None:
     if text and (kind == "QUOTATION" or (number, text) not in reader.printed_notes):
         reader.printed_notes.add((number, text))
         reader.waiting_notes.append((number, text))
-    if not reader.in_note_group:
-        reader.put(f"{CALL}{number}{CALL_END}")
+    reader.put("" if reader.in_note_group else f"{CALL}{number}{CALL_END}")
 
 
 def open_note_group(reader: FileReader, _: Attributes) -> None:
@@ -179,7 +178,7 @@ def close_keywords(reader: FileReader) -> None:
 def open_on_same_line(reader: FileReader, _: Attributes) -> None:
     """Begin what ends the line before it: the page number of an entry in a table of contents."""
     text = reader.text
-    start = reader.marks[-1] if reader.marks else 0
+    start = max(reader.marks[-1] if reader.marks else 0, reader.deleted_from if reader.deleted else 0)
     while len(text) > start and not text[-1].strip(f"{BREAK} "):
         text.pop()
     reader.put(" ")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from preprocessing.formex.taken import rewrite
+from preprocessing.formex.taken import rewrite, take
 from preprocessing.formex.text import BRACKETS, BREAK, OPERATORS, subscript, superscript
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ def _attached(text: str, changed: str, sign: str) -> str:
 
 def close_over(reader: FileReader) -> None:
     """End what stands over a sign; where it is empty, as in the schemas until 05.30, it is a fraction bar."""
-    start = reader.marks.pop()
-    text = "".join(reader.text[start:])
-    del reader.text[start:]
+    text = take(reader)
     bar = _BAR if reader.open_formulas else " / "
     reader.put(f"^({text})" if text.strip(" ") else bar)
 

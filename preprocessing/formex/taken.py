@@ -17,11 +17,15 @@ def mark(reader: FileReader, _: Attributes) -> None:
 
 
 def take(reader: FileReader) -> str:
-    """Take off and return the text since the last mark, without what is deleted of it."""
+    """Take off and return the text since the last mark, without what is deleted of it.
+
+    The caller puts one piece in its place: where a deleted span began inside, it goes on after that piece.
+    """
     text = reader.text
     mark = reader.marks.pop()
     if reader.deleted and reader.deleted_from < len(text):
         del text[max(mark, reader.deleted_from) :]
+        reader.deleted_from = min(reader.deleted_from, mark + 1)
     taken = "".join(text[mark:])
     del text[mark:]
     return taken
@@ -29,7 +33,7 @@ def take(reader: FileReader) -> str:
 
 def rewrite(reader: FileReader, change: Callable[[str], str]) -> None:
     """Replace what was put into the text since the last mark."""
-    text = reader.text
-    mark = reader.marks.pop()
-    if mark < len(text):
-        text[mark:] = [change("".join(text[mark:]))]
+    if reader.marks[-1] < len(reader.text):
+        reader.put(change(take(reader)))
+    else:
+        reader.marks.pop()

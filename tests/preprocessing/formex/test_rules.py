@@ -153,3 +153,24 @@ def test_the_title_of_a_part_is_not_that_of_the_document() -> None:
     )
     terms = f"<ENACTING.TERMS><DIVISION>{article}</ARTICLE></DIVISION></ENACTING.TERMS>"
     assert read_file(f"<ACT>{terms}</ACT>".encode()).articles[0].path == []
+
+
+DELETED = '<?CLG.MDFO ID="O1" IDREF="C1" ACTION="DELETED"?>{}<?CLG.MDFC ID="C1" IDREF="O1"?>'
+
+
+def test_what_is_deleted_from_inside_an_element_on_is_left_out_and_what_precedes_it_stays() -> None:
+    words = "<HT TYPE='BOLD'>x</HT> " * 3
+    rows = ["a", f"c {words}", "e"]
+    opened, closed = DELETED.split("{}")
+    deleted = f"{opened}gone</P></CELL></ROW><ROW><CELL><P>gone</P></CELL></ROW><ROW><CELL><P>gone{closed} d"
+    body = "</P></CELL></ROW><ROW><CELL><P>".join(rows).replace(words, words + deleted)
+    assert lines(f"<TBL><CORPUS><ROW><CELL><P>{body}</P></CELL></ROW></CORPUS></TBL>") == ["a", "c x x x", "d", "e"]
+    raised = f"<HT TYPE='SUP'>a <HT TYPE='ITALIC'>b</HT> c{opened}gone</HT> gone <HT TYPE='SUP'>gone</HT>{closed}"
+    assert lines(f"<P>see {raised} end</P>") == ["see a b c end"]
+    note = f"<NOTE NOTE.ID='E1'><P>one {words}{opened}gone</P></NOTE> gone <HT TYPE='BOLD'>gone</HT>{closed}"
+    assert lines(f"<P>see{note} end</P>") == ["see[1] end", "[1] one x x x"]
+
+
+def test_the_page_of_a_contents_list_is_deleted_where_it_says_so() -> None:
+    item = f"<TOC.ITEM><ITEM.CONT><P>x</P></ITEM.CONT>{DELETED.format('<ITEM.REF>gone</ITEM.REF>')}</TOC.ITEM>"
+    assert lines(f"<TOC><TOC.BLK>{item}</TOC.BLK></TOC>") == ["x"]
