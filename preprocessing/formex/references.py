@@ -54,7 +54,8 @@ def find_references(text: str, marked: Iterable[Marked], language: str, own: str
     """
     acts = list(named_acts(text))
     found = list(_mentions(text, acts, language))
-    found += _marked(text, acts, marked)
+    named = {act.celex for act in acts}
+    found += (reference for reference in _marked(text, acts, marked) if reference.celex not in named)
     return _distinct(found, own)
 
 
