@@ -112,10 +112,12 @@ def parse(
 ) -> None:
     """Read FORMEX into legal documents: text, articles, recitals, CELEX, dates, references.
 
-    PATH is a file, a folder, a zip, or zips in a zip: the data dump (its LEG_MTD metadata archive beside it is found
-    by itself), Official Journal year archives, direct downloads. Nothing is unpacked to disk. One document is an act
-    with its annexes. The output is the same for any number of workers; a run that was stopped goes on where it was
-    when the same command is given again.
+    PATHS are files, folders, zips, or zips in zips: the data dump (with its LEG_MTD archive, given or beside it),
+    year archives of the Official Journal, direct downloads. Nothing is unpacked to disk.
+
+    One line (or row) is one act with its annexes. What cannot be read is listed with its reason, and the run goes on.
+
+    A run that was stopped goes on when the same command is given again. The output is the same for any --workers.
 
     Example: python launch.py parse LEG_EN_FMX_20240101_01_00.zip --output en.jsonl
     """

@@ -121,7 +121,7 @@ def parse_to_file(
                 (batches[number], (batches[number], growing.part(number)))
                 for number in range(growing.batches, len(batches))
             )
-            for receipt in run_batches(write_part, tasks, workers):
+            for receipt in run_batches(write_part, tasks, min(workers, max(1, len(batches) - growing.batches))):
                 growing.append(receipt)
                 watcher.step(sizes[growing.batches - 1], summary.documents)
             growing.publish(output, rejected_output)

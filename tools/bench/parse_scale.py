@@ -1,0 +1,74 @@
+"""What ``parse`` costs at scale: the CPU time of the one process that feeds all workers, and memory.
+
+    python tools/bench/parse_scale.py FOLDER [--gigabytes 1] [--workers 2]
+
+Packs the FORMEX of FOLDER, again and again, into an archive like the data dump's (a folder of its own for each document,
+images between them) and parses it into a temporary folder. The feeding process bounds how many workers are of use: at
+2.4 ms of its time a megabyte, it feeds 25 GB a minute. CPU time is that of the process, so that other load on the
+machine matters little; it grows by a third or so where two workers share a core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+import time
+import uuid
+import zipfile
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
+_IMAGE_BYTES = 60_000
+
+
+def main() -> int:
+    """Pack, parse, print; return 0."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("folder", type=Path, help="FORMEX files")
+    arguments.add_argument("--gigabytes", type=float, default=1.0, help="of XML to pack")
+    arguments.add_argument("--workers", type=int, default=2)
+    options = arguments.parse_args()
+    sys.path.insert(0, str(_ROOT))
+    from preprocessing.formex.inputs import list_inputs
+    from preprocessing.formex.parse import parse_to_file
+
+    with tempfile.TemporaryDirectory() as place:
+        archive = Path(place, "LEG_EN_FMX_20990101_01_00.zip")
+        _pack(options.folder, archive, int(options.gigabytes * 1e9))
+        started = time.process_time()
+        listing = list_inputs([archive])
+        print(f"listing: {time.process_time() - started:.2f} s for {len(listing.items):,} folders")
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        summary = parse_to_file([archive], Path(place, "out.jsonl"), options.workers)
+        after, workers = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    megabytes = summary.bytes_read / 1e6
+    print(f"{summary.documents:,} documents, {megabytes:,.0f} MB of XML in {summary.seconds:.1f} s")
+    feeding = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    reading = workers.ru_utime + workers.ru_stime
+    print(f"feeding process: {feeding / megabytes * 1e3:.2f} ms of CPU a MB, {after.ru_maxrss >> 10} MB of memory")
+    print(f"workers: {reading / megabytes * 1e3:.1f} ms of CPU a MB, {workers.ru_maxrss >> 10} MB of memory at most")
+    return 0
+
+
+def _pack(folder: Path, archive: Path, size: int) -> None:
+    """Write about ``size`` bytes of XML in the layout of the data dump; no file is the same twice."""
+    image = os.urandom(_IMAGE_BYTES)
+    folders = sorted({path.parent for path in folder.rglob("*.xml")})
+    written = copies = 0
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+        while written < size:
+            for source in folders:
+                work = f"{uuid.uuid4()}/fmx4"
+                for path in sorted(source.glob("*.xml")):
+                    data = path.read_bytes() + b"\n" * copies
+                    target.writestr(f"{work}/{path.name}", data)
+                    written += len(data)
+                target.writestr(zipfile.ZipInfo(f"{work}/image.tif"), image)
+            copies += 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
