@@ -7,7 +7,7 @@ known by their place in the text: each number is the one before it plus one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from preprocessing.document import Point
@@ -165,6 +165,6 @@ def _spans(file: ParsedFile, *kinds: str) -> list[Span]:
     return sorted((span for span in file.passages if span.kind in kinds), key=lambda span: span.start)
 
 
-def _lines(file: ParsedFile, span: Span, left_out: Iterable[int] = ()) -> list[str]:
-    left_out = {*left_out, *file.notes}
-    return [without_calls(file.lines[number]) for number in range(span.start, span.end) if number not in left_out]
+def _lines(file: ParsedFile, span: Span, left_out: Collection[int] = ()) -> list[str]:
+    numbers = (number for number in range(span.start, span.end) if number not in file.notes and number not in left_out)
+    return [without_calls(file.lines[number]) for number in numbers]

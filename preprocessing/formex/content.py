@@ -32,6 +32,9 @@ Attributes = dict[str, str]
 # Separators of terms and definitions that follow the term without a space, unlike "=" or a dash.
 _CLOSE_UP = ("", ":", ";", ",", ".")
 _KEYWORD_SEPARATOR = " — "
+# Kinds of unknown elements that are named in warnings, and letters of their names: more say nothing new.
+_MAX_UNKNOWN = 50
+_MAX_NAME = 60
 
 
 # -- footnotes
@@ -229,9 +232,9 @@ def open_unknown(tag: str) -> Callable[[FileReader, Attributes], None]:
     """The rule for the start of an unknown element: its text is kept, in the line if it begins within one."""
 
     def rule(reader: FileReader, _: Attributes) -> None:
-        warning = f"unknown element: {tag}"
-        if warning not in reader.warnings and tag != reader.root:
-            reader.warnings.append(warning)
+        if tag not in reader.unknown and tag != reader.root and len(reader.unknown) < _MAX_UNKNOWN:
+            reader.unknown.add(tag)
+            reader.warnings.append(f"unknown element: {tag[:_MAX_NAME]}")
         last = _last_text(reader)
         around = BREAK if not last or last[-1] in (BREAK, PARAGRAPH, COLUMN) else " "
         reader.closers.append(around)
@@ -245,8 +248,8 @@ def close_unknown(reader: FileReader) -> None:
 
 
 def _last_text(reader: FileReader) -> str:
-    """Return the last piece of text that is not blank."""
-    for piece in reversed(reader.text):
+    """Return the last piece of text that is not blank, of the last few."""
+    for piece in reversed(reader.text[-8:]):
         if piece := piece.rstrip(" "):
             return piece
     return ""

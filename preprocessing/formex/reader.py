@@ -97,6 +97,7 @@ class FileReader:
         self.open_references: list[tuple[int, dict[str, str]]] = []
         self.metadata: dict[str, Element] = {}
         self.warnings: list[str] = []
+        self.unknown: set[str] = set()  # elements that no schema knows
         # deleted spans
         self.deleted: set[str] = set()
         self.deleted_from = 0  # what is in the text from here on is to be dropped

@@ -189,3 +189,10 @@ def test_unknown_elements_keep_their_text_in_the_line_or_beside_it_and_warn_once
     file = read_file(f"<FRAGMENT>{body}</FRAGMENT>".encode())
     assert file.lines == ["one two three four", "five"]
     assert file.warnings == ["unknown element: NEW.A", "unknown element: NEW.B"]
+
+
+def test_any_number_of_unknown_elements_is_read_in_time_and_named_in_few_warnings() -> None:
+    body = "".join(f"<X{number}/>" for number in range(20_000)) + "<Y/>" * 50_000 + f"<{'Z' * 1_000}/>"
+    file = read_file(f"<FRAGMENT><P>one{body}two</P></FRAGMENT>".encode())
+    assert " ".join(file.lines) == "one two"
+    assert len(file.warnings) == 50
