@@ -1,9 +1,9 @@
 """What ``parse`` costs at scale: the CPU time of the one process that feeds all workers, and memory.
 
-    python tools/bench/parse_scale.py FOLDER [--gigabytes 1] [--workers 2]
+    python -m tools.bench.parse_scale FOLDER [--gigabytes 1] [--workers 2]
 
-Packs the FORMEX of FOLDER, again and again, into an archive like the data dump's (a folder of its own for each document,
-images between them) and parses it into a temporary folder. The feeding process bounds how many workers are of use: at
+Packs the FORMEX of FOLDER, again and again, into an archive like the data dump's (each document in a folder of its
+own, images between them) and parses it into a temporary folder. The feeding process bounds how many workers are of use: at
 2.4 ms of its time a megabyte, it feeds 25 GB a minute. CPU time is that of the process, so that other load on the
 machine matters little; it grows by a third or so where two workers share a core.
 """
@@ -20,7 +20,9 @@ import uuid
 import zipfile
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[2]
+from preprocessing.formex.inputs import list_inputs
+from preprocessing.formex.parse import parse_to_file
+
 _IMAGE_BYTES = 60_000
 
 
@@ -31,9 +33,6 @@ def main() -> int:
     arguments.add_argument("--gigabytes", type=float, default=1.0, help="of XML to pack")
     arguments.add_argument("--workers", type=int, default=2)
     options = arguments.parse_args()
-    sys.path.insert(0, str(_ROOT))
-    from preprocessing.formex.inputs import list_inputs
-    from preprocessing.formex.parse import parse_to_file
 
     with tempfile.TemporaryDirectory() as place:
         archive = Path(place, "LEG_EN_FMX_20990101_01_00.zip")
