@@ -3,9 +3,9 @@
     python -m tools.bench.parse_scale FOLDER [--gigabytes 1] [--workers 2]
 
 Packs the FORMEX of FOLDER, again and again, into an archive like the data dump's (each document in a folder of its
-own, images between them) and parses it into a temporary folder. The feeding process bounds how many workers are of use: at
-2.4 ms of its time a megabyte, it feeds 25 GB a minute. CPU time is that of the process, so that other load on the
-machine matters little; it grows by a third or so where two workers share a core.
+own, images between them) and parses it into a temporary folder. The feeding process bounds how many workers are of
+use: at 2.4 ms of its time a megabyte, it feeds 25 GB a minute. CPU time is that of the process, so that other load on
+the machine matters little; it grows by a third or so where two workers share a core.
 """
 
 from __future__ import annotations
