@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from preprocessing.formex.references import Marked
@@ -86,53 +85,40 @@ def close_note_group(reader: FileReader) -> None:
 # -- text inside a line
 
 
+def is_plain(attributes: Attributes) -> bool:
+    return attributes.get("TYPE") not in ("SUP", "SUB")
+
+
 def open_highlight(reader: FileReader, attributes: Attributes) -> None:
-    kind = attributes.get("TYPE")
-    if kind in ("SUP", "SUB"):
-        reader.closers.append(kind)
-        reader.marks.append(len(reader.text))
-    else:
-        reader.closers.append("")
+    reader.closers.append(attributes["TYPE"])
+    reader.marks.append(len(reader.text))
 
 
 def close_highlight(reader: FileReader) -> None:
-    kind = reader.closers.pop()
-    if kind:
-        rewrite(reader, superscript if kind == "SUP" else subscript)
+    rewrite(reader, superscript if reader.closers.pop() == "SUP" else subscript)
+
+
+def is_unformatted(attributes: Attributes) -> bool:
+    return attributes.get("TYPE") not in ("NUMBER", "DECIMAL", "CN", "TARIC")
 
 
 def open_formatted(reader: FileReader, attributes: Attributes) -> None:
-    reader.closers.append(attributes.get("TYPE", ""))
+    reader.closers.append(attributes["TYPE"])
     reader.marks.append(len(reader.text))
 
 
 def close_formatted(reader: FileReader) -> None:
-    kind = reader.closers.pop()
-    if kind in ("NUMBER", "DECIMAL"):
-        rewrite(reader, format_number)
-    elif kind in ("CN", "TARIC"):
-        rewrite(reader, format_code)
-    else:
-        reader.marks.pop()
+    rewrite(reader, format_number if reader.closers.pop() in ("NUMBER", "DECIMAL") else format_code)
 
 
 def quotation_mark(attributes: Attributes) -> str:
     return glyph(attributes.get("CODE"))
 
 
-def open_list(reader: FileReader, attributes: Attributes) -> None:
-    reader.lists.append(LIST_MARKERS.get(attributes.get("TYPE", ""), ""))
-    reader.put(BREAK)
-
-
-def close_list(reader: FileReader) -> None:
-    reader.lists.pop()
-    reader.put(BREAK)
-
-
-def open_item(reader: FileReader, _: Attributes) -> None:
-    marker = reader.lists[-1] if reader.lists else ""
-    reader.put(f"{BREAK}{marker}{JOIN}" if marker else BREAK)
+def list_marker(attributes: Attributes) -> str:
+    """What begins each item of a list: a marker, if the items carry no number of their own."""
+    marker = LIST_MARKERS.get(attributes.get("TYPE", ""))
+    return f"{marker}{JOIN}" if marker else ""
 
 
 def open_definitions(reader: FileReader, attributes: Attributes) -> None:
@@ -148,7 +134,7 @@ def close_definitions(reader: FileReader) -> None:
 
 def close_term(reader: FileReader) -> None:
     separator = reader.closers[-1] if reader.closers else ""
-    reader.put(f"{separator}{JOIN}")
+    reader.put_loosely(f"{separator}{JOIN}")
 
 
 def open_keyword_group(reader: FileReader, attributes: Attributes) -> None:
@@ -160,13 +146,13 @@ def open_keyword_group(reader: FileReader, attributes: Attributes) -> None:
 def open_keywords(reader: FileReader, attributes: Attributes) -> None:
     reader.keyword_marks = attributes
     reader.keyword_end = (0, 0)
-    reader.put(f"{BREAK}{attributes.get('IDX.OPEN', '')}")
+    reader.put_loosely(f"{BREAK}{attributes.get('IDX.OPEN', '')}")
 
 
 def open_keyword(reader: FileReader, _: Attributes) -> None:
     lines, pieces = reader.keyword_end
     if lines == len(reader.lines) and pieces and not "".join(reader.text[pieces:]).strip(" "):
-        reader.put(reader.keyword_marks.get("SEPARATOR", _KEYWORD_SEPARATOR))
+        reader.put_loosely(reader.keyword_marks.get("SEPARATOR", _KEYWORD_SEPARATOR))
 
 
 def close_keyword(reader: FileReader) -> None:
@@ -174,7 +160,7 @@ def close_keyword(reader: FileReader) -> None:
 
 
 def close_keywords(reader: FileReader) -> None:
-    reader.put(f"{reader.keyword_marks.get('IDX.CLOSE', '')}{BREAK}")
+    reader.put_loosely(f"{reader.keyword_marks.get('IDX.CLOSE', '')}{BREAK}")
     reader.keyword_marks = {}
 
 
@@ -182,9 +168,12 @@ def open_on_same_line(reader: FileReader, _: Attributes) -> None:
     """Begin what ends the line before it: the page number of an entry in a table of contents."""
     text = reader.text
     start = max(reader.marks[-1] if reader.marks else 0, reader.deleted_from if reader.deleted else 0)
-    while len(text) > start and not text[-1].strip(f"{BREAK} "):
+    while len(text) > start:
+        if last := text[-1].rstrip(f"{BREAK} "):
+            text[-1] = last
+            break
         text.pop()
-    reader.put(" ")
+    reader.put_loosely(" ")
 
 
 def open_reference(reader: FileReader, attributes: Attributes) -> None:
@@ -228,23 +217,19 @@ def image(attributes: Attributes) -> str:
 # -- elements that no schema knows
 
 
-def open_unknown(tag: str) -> Callable[[FileReader, Attributes], None]:
-    """The rule for the start of an unknown element: its text is kept, in the line if it begins within one."""
-
-    def rule(reader: FileReader, _: Attributes) -> None:
-        if tag not in reader.unknown and tag != reader.root and len(reader.unknown) < _MAX_UNKNOWN:
-            reader.unknown.add(tag)
-            reader.warnings.append(f"unknown element: {tag[:_MAX_NAME]}")
-        last = _last_text(reader)
-        around = BREAK if not last or last[-1] in (BREAK, PARAGRAPH, COLUMN) else " "
-        reader.closers.append(around)
-        reader.put(around)
-
-    return rule
+def open_unknown(reader: FileReader, tag: str) -> None:
+    """Begin an unknown element: its text is kept, in the line if it begins within one."""
+    if tag not in reader.unknown and tag != reader.root and len(reader.unknown) < _MAX_UNKNOWN:
+        reader.unknown.add(tag)
+        reader.warnings.append(f"unknown element: {tag[:_MAX_NAME]}")
+    last = _last_text(reader)
+    around = BREAK if not last or last[-1] in (BREAK, PARAGRAPH, COLUMN) else " "
+    reader.closers.append(around)
+    reader.put_loosely(around)
 
 
 def close_unknown(reader: FileReader) -> None:
-    reader.put(reader.closers.pop())
+    reader.put_loosely(reader.closers.pop())
 
 
 def _last_text(reader: FileReader) -> str:

@@ -16,7 +16,6 @@ _CLOSING_ID = re.compile(r"""\sID=["']([^"']*)["']""")
 _OPENING = re.compile(r"<\?(CLG\.MDFO\s[^?]*)\?>")
 _CLOSING = re.compile(r"""<\?CLG\.MDFC\s[^?]*?\bID=["']([^"']*)["']""")
 _NUMBER_BEFORE_UNIT = re.compile(r"</FT>(?=[^\W\d_])")
-_MARK_BEFORE_WORD = re.compile(r"<\?CLG\.MDF[^<>]*\?>(?=\w)")
 _TAG = re.compile(r"<(/?)([^<>]*?)(/?)>")
 
 
@@ -38,14 +37,15 @@ def read_mark(instruction: str) -> Mark | None:
     return None
 
 
-def close_open_ends(source: str) -> tuple[str, int]:
+def close_open_ends(data: bytes) -> tuple[bytes, int]:
     """Make spans without an end, which happen, end with the element that they begin in; return how many there are."""
-    if "DELETED" not in source and "REPEALED" not in source:
-        return source, 0
+    if b"DELETED" not in data and b"REPEALED" not in data:
+        return data, 0
+    source = data.decode()
     marks = [mark for instruction in _OPENING.findall(source) if (mark := read_mark(instruction))]
     open_ended = {mark.span for mark in marks}.difference(_CLOSING.findall(source))
     if not open_ended:
-        return source, 0
+        return data, 0
     kept: list[str] = []
     position = depth = 0
     waiting: list[tuple[int, str]] = []  # the depth of the element that each span begins in
@@ -62,28 +62,7 @@ def close_open_ends(source: str) -> tuple[str, int]:
         else:
             depth += not tag[3]
     kept.append(source[position:])
-    return "".join(kept), len(open_ended)
-
-
-def part_words(source: str) -> str:
-    """Set a space where only marks of amendments stand between two words (``an<?CLG.MDFC ..?>EU``).
-
-    The same where a number, which is printed with spaces, runs into its unit (``3500</FT>kg``).
-    """
-    source = _NUMBER_BEFORE_UNIT.sub("</FT> ", source)
-    if "CLG.MDF" not in source:
-        return source
-    kept: list[str] = []
-    position = 0
-    for mark in _MARK_BEFORE_WORD.finditer(source):
-        before = mark.start()
-        while source.endswith("?>", 0, before):
-            before = source.rindex("<?", 0, before)
-        if source[before - 1].isalnum():
-            kept += (source[position : mark.end()], " ")
-            position = mark.end()
-    kept.append(source[position:])
-    return "".join(kept)
+    return "".join(kept).encode(), len(open_ended)
 
 
 def _id(pattern: re.Pattern[str], instruction: str) -> str:

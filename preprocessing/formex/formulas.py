@@ -23,7 +23,7 @@ _OPERATION = re.compile(r"[+−–±·×*/-]")
 def open_formula(reader: FileReader, attributes: Attributes) -> None:
     around = BREAK if attributes.get("TYPE") == "OUTLINE" else " "
     reader.closers.append(around)
-    reader.put(around)
+    reader.put_loosely(around)
     reader.marks.append(len(reader.text))
     reader.open_formulas += 1
 
@@ -31,7 +31,7 @@ def open_formula(reader: FileReader, attributes: Attributes) -> None:
 def open_expression(reader: FileReader, attributes: Attributes) -> None:
     bracket = BRACKETS.get(attributes.get("TYPE", ""), "")
     reader.closers.append(bracket[1:])
-    reader.put(bracket[:1])
+    reader.put_loosely(bracket[:1])
     reader.marks.append(len(reader.text))
     reader.open_formulas += 1
 
@@ -39,7 +39,7 @@ def open_expression(reader: FileReader, attributes: Attributes) -> None:
 def close_formula(reader: FileReader) -> None:
     reader.open_formulas -= 1
     rewrite(reader, _with_fractions)
-    reader.put(reader.closers.pop())
+    reader.put_loosely(reader.closers.pop())
 
 
 def _with_fractions(text: str) -> str:
@@ -78,7 +78,7 @@ def close_over(reader: FileReader) -> None:
     """End what stands over a sign; where it is empty, as in the schemas until 05.30, it is a fraction bar."""
     text = take(reader)
     bar = _BAR if reader.open_formulas else " / "
-    reader.put(f"^({text})" if text.strip(" ") else bar)
+    reader.put_loosely(f"^({text})" if text.strip(" ") else bar)
 
 
 def operator(tag: str) -> Callable[[Attributes], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 
 def _words(words: str) -> frozenset[str]:
@@ -34,6 +35,7 @@ _BRACKETED = re.compile(r"(\d\w*)\s*(?:\([^)]*\)|\[[^]]*\])")
 _DASH = re.compile(r"\s*[-‐‑‒–—−]\s*")
 
 
+@lru_cache(maxsize=20_000)
 def article_number(title: str, identifier: str = "") -> str:
     """Return the bare number of an article from its title ("Artikel 5a"), else from its IDENTIFIER ("005A").
 

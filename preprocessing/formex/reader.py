@@ -9,31 +9,26 @@ What single elements do is in :mod:`preprocessing.formex.rules`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
-from preprocessing.formex import rules
-from preprocessing.formex.deletions import Mark, close_open_ends, part_words, read_mark
+from preprocessing.formex import content, rules
+from preprocessing.formex.deletions import close_open_ends, read_mark
 from preprocessing.formex.elements import DESCRIPTION_ROOTS, TEXT_ROOTS, holds_content
-from preprocessing.formex.embedded import find_metadata, take_metadata
+from preprocessing.formex.embedded import description
+from preprocessing.formex.flatten import Flattener
 from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
 from preprocessing.formex.references import Marked
-from preprocessing.formex.text import BREAK, PARAGRAPH, flat, to_lines, without_calls, without_stray_marks
-from preprocessing.formex.xml import UnreadableError, attributes_of, canonical, cut, read_text
+from preprocessing.formex.text import PARAGRAPH, to_lines, without_calls, without_stray_marks
+from preprocessing.formex.xml import UnreadableError, attributes_of, root_start, vetted
 
-# What a run of tags does: a string to put into the text, or steps of a rule and its attributes (None at an end tag;
-# where the rule is None, the "attributes" are a string to put).
-Step = tuple[Callable[..., None] | None, Any]
-Program = str | tuple[Step, ...]
-# Runs of tags and what they do: most of the runs of a file are known from others. Emptied when it gets large.
-_programs: dict[str, Program] = {}
-_MAX_PROGRAMS = 100_000
-#: Characters of a run of tags, attributes included, beyond which a file is refused (genuine ones stay below 20,000).
-MAX_TAG_CHARS = 1_000_000
-_BREAKS = re.compile(f"{BREAK}{{2,}}")
-_ROOT = re.compile(r"<([^\s/>]+)")
+_ROOT = re.compile(rb"<([^\s/>]+)")
+_NAME = re.compile(r"[^\s/>]+")
+# What a rule is given beside the reader: nothing at an end, the attributes at a start, or the tag itself.
+_NOTHING, _NO_ATTRIBUTES, _ATTRIBUTES, _TAG = range(4)
+Rule = tuple[Callable[..., None], int]
 
 
 def read_file(data: bytes, first_note: int = 1) -> ParsedFile:
@@ -42,26 +37,20 @@ def read_file(data: bytes, first_note: int = 1) -> ParsedFile:
     Raises:
         UnreadableError: it is not well-formed, or no FORMEX file that carries text.
     """
-    text = read_text(data)
-    try:
-        return FileReader(text, first_note).read()
-    except (_OddTagError, ParseError):  # the latter where an instruction in a description looks like a tag
-        return FileReader(canonical(text), first_note).read()
-
-
-class _OddTagError(Exception):
-    """A tag is not as simple as nearly all are: an attribute holds an angle bracket."""
+    return FileReader(vetted(data), first_note).read()
 
 
 class FileReader:
     """The state of reading one file; :mod:`rules` changes it element by element."""
 
-    def __init__(self, source: str, first_note: int) -> None:
+    def __init__(self, source: bytes, first_note: int) -> None:
         self.source = source
         self.root = ""
         # text
         self.text: list[str] = []
         self.put = self.text.append
+        self.loose = False  # whether rules have put spaces into it, which may stand beside others
+        self.always_loose = False  # whether the file itself has spaces beside others
         self.lines: list[str] = []
         # open elements: what ends them needs what began them
         self.guard = 0  # inside quoted acts, tables and notes nothing is the act's own structure
@@ -108,9 +97,7 @@ class FileReader:
         """Go through the file and return what was found."""
         self.root = self._check_root()
         self.spans.append(Span("root", 0))
-        source, open_ends = close_open_ends(flat(self.source))
-        self.warnings += ["unclosed deletion: taken to end with the element it stands in"] * open_ends
-        self._run(cut(part_words(source)))
+        self._run()
         self.flush_notes()
         self.lines = without_stray_marks(self.lines)
         return ParsedFile(
@@ -133,14 +120,21 @@ class FileReader:
 
     # -- text
 
+    def put_loosely(self, text: str) -> None:
+        """Put text that begins or ends with a space, or takes something away between two."""
+        self.loose = True
+        self.put(text)
+
     def flush(self) -> int:
         """Turn the text gathered so far into lines; return the number of lines there are now."""
         if self.deleted:
             del self.text[self.deleted_from :]
             self.deleted_from = 0
+            self.loose = True
         if self.text:
-            lines = to_lines("".join(self.text))
+            lines = to_lines("".join(self.text), self.loose)
             self.text.clear()
+            self.loose = self.always_loose
             if PARAGRAPH in lines:
                 for line in lines:
                     if line != PARAGRAPH:
@@ -163,61 +157,57 @@ class FileReader:
     # -- going through the file
 
     def _check_root(self) -> str:
-        root = _ROOT.match(self.source)
-        tag = root[1] if root else ""
+        root = _ROOT.match(self.source, root_start(self.source))
+        tag = root[1].decode() if root else ""
         if tag in DESCRIPTION_ROOTS:
             raise UnreadableError(f"describes documents (root element {tag}), carries no text of its own")
         if tag not in TEXT_ROOTS:
             if tag.lower().endswith("html"):
                 raise UnreadableError("HTML, not FORMEX")
-            if not holds_content(self.source):
+            if not holds_content(self.source.decode()):
                 raise UnreadableError(f"not FORMEX: root element {tag}")
             self.warnings.append(f"unknown root element: {tag}")
         return tag
 
-    def _run(self, pieces: list[str]) -> None:
+    def _run(self) -> None:
+        """Call the rules in the order of the file, each with the text before it put in place."""
+        flattener, table = _tables()
         put = self.put
-        programs = _programs
-        if len(programs) > _MAX_PROGRAMS:
-            programs.clear()
-        pieces.append("")
-        following = zip(pieces[::2], pieces[1::2], strict=True)
-        for run, text in following:
-            program = programs.get(run)
-            if program is None:
-                if begin := find_metadata(run):
-                    program, text = self._read_metadata(run, begin, text, following)
-                else:
-                    program = _compile(run)
-                    if "?" not in run:  # hardly an instruction occurs twice
-                        programs[run] = program
-            if isinstance(program, str):
-                put(program)
+        text, calls, self.always_loose, is_open = flattener.flatten(self.source, root_start(self.source))
+        if is_open:
+            self.source, open_ends = close_open_ends(self.source)
+            self.warnings += ["unclosed deletion: taken to end with the element it stands in"] * open_ends
+            text, calls, self.always_loose, _ = flattener.flatten(self.source, root_start(self.source))
+        source = self.source
+        self.loose = self.always_loose
+        done = 0
+        for number, at, tag, tag_end in zip(*calls, strict=True):
+            if at != done:
+                put(text[done:at])
+                done = at
+            rule, given = table[number]
+            if given == _NOTHING:
+                rule(self)
+            elif given == _NO_ATTRIBUTES:
+                rule(self, {})
+            elif given == _ATTRIBUTES:
+                rule(self, _attributes(source[tag:tag_end]))
             else:
-                for rule, argument in program:
-                    if rule is None:
-                        put(argument)
-                    elif argument is None:
-                        rule(self)
-                    else:
-                        rule(self, argument)
-            put(text)
+                rule(self, source[tag:tag_end].decode())
+        put(text[done:])
 
-    def _read_metadata(
-        self, run: str, begin: re.Match[str] | None, text: str, following: Iterator[tuple[str, str]]
-    ) -> tuple[Program, str]:
-        """Read descriptions into ``metadata``; return what the rest of the tags does, and the text after them."""
-        steps: list[Step] = []
-        while begin:
-            if begin.start(1) > 0:
-                steps += _steps_of_run(run[: begin.start(1) - 2])
-            element, run, text = take_metadata(begin[1], run[begin.start(1) :], text, following)
-            self.metadata.setdefault(begin[1], element)
-            begin = find_metadata(run)
-        return tuple(steps + _steps_of_run(run)), text
+    def read_description(self, element: str) -> None:
+        """Keep a description of the document, the first of each kind."""
+        match = _NAME.match(element, 1)
+        name = match[0] if match else ""
+        if name not in self.metadata:
+            self.metadata[name] = description(element)
 
-    def deletion(self, mark: Mark) -> None:
+    def read_instruction(self, instruction: str) -> None:
         """Begin text that is no longer in force, or end it: what was read of it is dropped."""
+        mark = read_mark(instruction[2:])
+        if mark is None:
+            return
         if mark.opens:
             if mark.repealed and not self.title and len(self.spans) == 1:
                 self.repealed = True
@@ -229,50 +219,29 @@ class FileReader:
             self.deleted.remove(mark.span)
             if not self.deleted:
                 del self.text[self.deleted_from :]
+                self.loose = True
+
+    def open_unknown(self, tag: str) -> None:
+        """Begin an element that no schema knows."""
+        match = _NAME.match(tag, 1)
+        content.open_unknown(self, match[0] if match else "")
 
 
-def _compile(run: str) -> Program:
-    steps = _steps_of_run(run)
-    if not steps:
-        return ""
-    return steps[0][1] if len(steps) == 1 and steps[0][0] is None else tuple(steps)
+@lru_cache(maxsize=1)
+def _tables() -> tuple[Flattener, list[Rule]]:
+    """The kernel with its tables, and the rules by the numbers that it calls them by."""
+    flattener = Flattener()
+    table: list[Any] = [(FileReader.open_unknown, _TAG), (content.close_unknown, _NOTHING)]
+    for name in flattener.elements[1:]:
+        # only those are called that are no strings
+        start, end = rules.START.get(name, ""), rules.END.get(name, "")
+        # a rule that has no use for the attributes says so by the name of its parameter
+        given = _NO_ATTRIBUTES if callable(start) and start.__code__.co_varnames[1] == "_" else _ATTRIBUTES
+        table += ((start, given), (end, _NOTHING))
+    # negative numbers, from the end
+    return flattener, [*table, (FileReader.read_description, _TAG), (FileReader.read_instruction, _TAG)]
 
 
-def _steps_of_run(run: str) -> list[Step]:
-    """Work out what a run of tags (its outermost brackets left off) does."""
-    if len(run) > MAX_TAG_CHARS:
-        raise UnreadableError(f"a tag of more than {MAX_TAG_CHARS:,} characters")
-    steps: list[Step] = []
-    constant = ""
-    for tag in run.split("><") if run else ():
-        for step in _steps(tag):
-            if isinstance(step, str):
-                constant += step
-            else:
-                if constant:
-                    steps.append((None, _BREAKS.sub(BREAK, constant)))
-                    constant = ""
-                steps.append(step)
-    if constant:
-        steps.append((None, _BREAKS.sub(BREAK, constant)))
-    return steps
-
-
-@lru_cache(maxsize=20_000)
-def _steps(tag: str) -> Sequence[str | Step]:
-    """Return what the start, the end or both of an element do: strings to put, or rules and their attributes."""
-    if tag[0] == "/":
-        rule = rules.end(tag[1:].rstrip())
-        return [rule if rule.__class__ is str else (rule, None)]
-    if tag[0] == "?":
-        if tag[-1] != "?":
-            raise _OddTagError
-        mark = read_mark(tag[1:-1])
-        return [(FileReader.deletion, mark)] if mark else []
-    name = re.split(r"[\s/]", tag, maxsplit=1)[0]
-    attributes = attributes_of(tag)
-    if attributes is None:
-        raise _OddTagError
-    rule = rules.start(name, attributes)
-    steps = [rule if rule.__class__ is str else (rule, attributes)]
-    return [*steps, *_steps(f"/{name}")] if tag[-1] == "/" else steps
+@lru_cache(maxsize=10_000)
+def _attributes(tag: bytes) -> dict[str, str]:
+    return attributes_of(tag.decode())

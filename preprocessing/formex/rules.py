@@ -1,7 +1,8 @@
 """What each FORMEX element does to the text and the structure: two tables of rules, for its start and its end.
 
-A rule is a string to put into the text, or a function of the reader (each group in its own module). Known elements in
-neither table are blocks: they break the line before and after them.
+A rule is a string to put into the text, or a function of the reader (each group in its own module), which is given
+the element's attributes at its start unless its parameter for them is ``_``. Known elements in neither table are
+blocks: they break the line before and after them.
 """
 
 from __future__ import annotations
@@ -10,26 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from preprocessing.formex import caselaw, content, formulas, structure, tables
-from preprocessing.formex.elements import INLINE, KNOWN, LABELS
+from preprocessing.formex.elements import INLINE, LABELS
 from preprocessing.formex.taken import mark
-from preprocessing.formex.text import BIG_OPERATORS, BREAK, JOIN, OPERATORS
-
-
-def start(tag: str, attributes: dict[str, str]) -> Any:
-    """Return what the start of an element with these attributes does."""
-    if tag in PRINTED:
-        return PRINTED[tag](attributes)
-    if tag in START:
-        return START[tag]
-    return BREAK if tag in KNOWN else content.open_unknown(tag)
-
-
-def end(tag: str) -> Any:
-    """Return what the end of an element does."""
-    if tag in END:
-        return END[tag]
-    return BREAK if tag in KNOWN else content.close_unknown
-
+from preprocessing.formex.text import BIG_OPERATORS, JOIN, OPERATORS
 
 #: What elements print that depends on nothing but their attributes: worked out once a tag, not once an element.
 PRINTED: dict[str, Callable[[dict[str, str]], str]] = {
@@ -41,6 +25,31 @@ PRINTED: dict[str, Callable[[dict[str, str]], str]] = {
     "ANONYMOUS": content.anonymous,
     "MATH.SYMBOL": formulas.symbol,
     "CRIT": tables.criterion,
+}
+
+#: What begins each item of a list without numbers of their own, and the items.
+LISTS: dict[str, Callable[[dict[str, str]], str]] = {"LIST": content.list_marker}
+ITEMS = ("ITEM",)
+
+#: Elements whose rules have nothing to do with some attributes.
+IDLE: dict[str, Callable[[dict[str, str]], bool]] = {"HT": content.is_plain, "FT": content.is_unformatted}
+
+#: Elements that a space parts from a letter after them: numbers, printed with spaces, run into their units in the file.
+PARTED = ("FT",)
+
+#: The attributes on which all these depend.
+DEPENDS_ON: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(OPERATORS, ("TYPE",)),
+    "CELL": ("COL",),
+    "QUOT.START": ("CODE",),
+    "QUOT.END": ("CODE",),
+    "INCL.ELEMENT": ("TYPE", "CONTENT"),
+    "ANONYMOUS": ("PLACEHOLDER",),
+    "MATH.SYMBOL": ("value",),
+    "CRIT": ("COUNTRY",),
+    "LIST": ("TYPE",),
+    "HT": ("TYPE",),
+    "FT": ("TYPE",),
 }
 
 START: dict[str, Any] = {
@@ -77,8 +86,6 @@ START: dict[str, Any] = {
     "MARGIN": " ",
     "HT": content.open_highlight,
     "FT": content.open_formatted,
-    "LIST": content.open_list,
-    "ITEM": content.open_item,
     "DLIST": content.open_definitions,
     "DEFINITION": "",
     "SUBJECTS": content.open_keyword_group,
@@ -143,7 +150,6 @@ END: dict[str, Any] = {
     "FT": content.close_formatted,
     "QUOT.START": "",
     "QUOT.END": "",
-    "LIST": content.close_list,
     "DLIST": content.close_definitions,
     "TERM": content.close_term,
     "INDEX": content.close_keywords,

@@ -108,7 +108,7 @@ def close_goods(reader: FileReader) -> None:
 def open_goods_cell(reader: FileReader, attributes: Attributes) -> None:
     open_catalogue_cell(reader, attributes)
     if reader.lists and reader.rows:
-        reader.put(reader.lists[-1])
+        reader.put_loosely(reader.lists[-1])
 
 
 def open_catalogue_cell(reader: FileReader, attributes: Attributes) -> None:
@@ -118,7 +118,7 @@ def open_catalogue_cell(reader: FileReader, attributes: Attributes) -> None:
 
 
 def close_catalogue_cell(reader: FileReader) -> None:
-    reader.put(reader.closers.pop())
+    reader.put_loosely(reader.closers.pop())
 
 
 def criterion(attributes: Attributes) -> str:

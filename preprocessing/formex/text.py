@@ -42,11 +42,9 @@ _CELL_MARK = re.compile(f"{CELL}[^{COLUMN}]*{COLUMN}")
 # A column number beyond this is a mistake, not a table.
 _MAX_COLUMNS = 200
 # What ends a sentence around a block, as after a quoted article: it belongs to the block's last line.
-_LONE_MARK = re.compile(f"[{BREAK} ]+([;.])(?= ?(?:{BREAK}|$))")
 _JOINED_TO_NOTHING = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*(?={PARAGRAPH})")
 # A supplied marker where the item of the list has one of its own, at times in quotation marks.
-_DASH = f"—{JOIN}"
-_MARKED_TWICE = re.compile(f"{_DASH}[{JOIN}{BREAK} ]*(?=[‘“«„'\"]?[—–•-] ?{JOIN})")
+_MARKED_TWICE = re.compile(f"— (?<={BREAK}— )(?=[‘“«„'\"]?[—–•-] )")
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
 _CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
 _CALLS_BEFORE_WORD = re.compile(f"{CALL}(\\d+){CALL_END}(?=[\\w(«“‘„])")
@@ -75,8 +73,6 @@ def _clean(text: str) -> str:
     if JOIN in text:
         if PARAGRAPH in text:
             text = _JOINED_TO_NOTHING.sub(BREAK, text)
-        if _DASH in text:
-            text = _MARKED_TWICE.sub("", text)
         text = _JOINED.sub(" ", text)
     shorter = text.replace("  ", " ")
     while shorter is not text:
@@ -84,15 +80,32 @@ def _clean(text: str) -> str:
     return text
 
 
-def to_lines(text: str) -> list[str]:
-    """Turn gathered text into clean, non-empty lines (footnote calls still marked)."""
+def to_lines(text: str, loose: bool = True) -> list[str]:
+    """Turn gathered text into clean, non-empty lines (footnote calls still marked).
+
+    ``loose`` says that there may be more than one space between words.
+    """
     if CELL in text:
         text = _CELL_MARK.sub(BREAK, text)  # outside any row
     if INNER_ROW in text:
         text = text.replace(INNER_ROW, BREAK)  # in a cell outside any row
-    if f"{BREAK};" in text or f"{BREAK}." in text:
-        text = _LONE_MARK.sub(r"\1", text)
-    return [line for part in _clean(text).split(BREAK) if part and (line := part.strip(" "))]
+    if loose or JOIN in text:
+        text = _clean(text)
+    if "—" in text:
+        text = _MARKED_TWICE.sub("", text)
+    lines = [line for part in text.split(BREAK) if part and (line := part.strip(" "))]
+    return _with_lone_marks(lines) if ";" in lines or "." in lines else lines
+
+
+def _with_lone_marks(lines: list[str]) -> list[str]:
+    """Put marks that stand alone at the end of the line before them."""
+    joined: list[str] = []
+    for line in lines:
+        if line in (";", ".") and joined and joined[-1] != PARAGRAPH:
+            joined[-1] += line
+        else:
+            joined.append(line)
+    return joined
 
 
 def to_line(text: str) -> str:
@@ -121,7 +134,8 @@ def to_row(text: str) -> str:
         cells.insert(0, before.strip(" "))
     while cells and not cells[-1]:
         cells.pop()
-    return CELL_SEPARATOR.join(cells)
+    row = CELL_SEPARATOR.join(cells)
+    return row.replace("  ", " ") if "" in cells else row
 
 
 def without_stray_marks(lines: list[str]) -> list[str]:

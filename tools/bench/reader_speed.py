@@ -27,7 +27,8 @@ from preprocessing.progress import progress
 def readable_files(folder: Path, every: int) -> list[tuple[str, bytes]]:
     """Load every n-th FORMEX file below ``folder`` that holds a text."""
     files = []
-    for path in sorted(folder.rglob("*.xml"))[::every]:
+    paths = [path for path in sorted(folder.rglob("*.xml")) if not path.name.endswith((".doc.xml", ".toc.xml"))]
+    for path in paths[::every]:
         data = path.read_bytes()
         try:
             read_file(data)
