@@ -6,6 +6,7 @@ import re
 from xml.etree.ElementTree import Element, fromstring
 
 from preprocessing.formex.elements import OTHER_ACTS
+from preprocessing.formex.xml import as_meant
 
 _OTHER_ACT = re.compile(rf"<(/?)({'|'.join(map(re.escape, sorted(OTHER_ACTS)))})(?=[\s/>])[^<>]*?(/?)>")
 
@@ -20,4 +21,4 @@ def description(source: str) -> Element:
         depth += -1 if tag[1] else 0 if tag[3] else 1
         position = tag.end()
     kept.append(source[position:])
-    return fromstring("".join(kept))
+    return fromstring(as_meant("".join(kept)))

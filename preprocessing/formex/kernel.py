@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from preprocessing.formex.xml import CONTROLS_AS_MEANT
+
 # What a tag does.
 NOTHING, PRINT, LOOK_UP, CALL, CALL_AGAIN, IDLE, LIST, LIST_END, ITEM, DESCRIPTION = range(10)
 # What waits to be written before the next character: a space, one if a word or a letter follows, a space even where
@@ -40,14 +42,7 @@ def name_hash(name: str) -> int:
     return value
 
 
-# Control characters that XML allows are Windows-1252 read as Latin-1: quotes, dashes, the euro sign. A line break is
-# one of them; those that stand for nothing are dropped.
-_CONTROLS = np.array(
-    [
-        10 if code == 0x85 else ord(bytes([code]).decode("cp1252", "ignore").strip("\x7f") or "\0")
-        for code in range(0x7F, 0xA0)
-    ]
-)
+_CONTROLS = np.array([ord(CONTROLS_AS_MEANT[code] or "\0") for code in range(0x7F, 0xA0)])
 _ACTION, _IDREF, _ID = (np.uint64(name_hash(name)) for name in ("ACTION", "IDREF", "ID"))
 
 
@@ -280,14 +275,14 @@ def _entity(data: Any, start: int, end: int) -> int:
 
 @njit(cache=True)
 def _write_code(code: int, out: Any, state: Any) -> None:
-    """Write one code point as UTF-8, as a space or not at all (see ``text.flat`` of white space)."""
+    """Write one code point as UTF-8; as a space if it is white space of any kind, not at all if it is invisible."""
     if 0x7F <= code < 0xA0:
         code = _CONTROLS[code - 0x7F]
-    if code <= 32 or code == 0x2028 or code == 0x2029:
+    if code <= 32 or code == 0x2028 or code == 0x2029:  # the last two would break lines in readers of the output
         if code:
             _space(state)
         return
-    if code == 0xAD or code == 0x200B or code == 0xFEFF:
+    if code == 0xAD or code == 0x200B or code == 0xFEFF:  # soft hyphen, zero-width space, byte order mark
         return
     _write_waiting(out, state)
     at = state[BYTES]

@@ -51,21 +51,6 @@ _CALLS_BEFORE_WORD = re.compile(f"{CALL}(\\d+){CALL_END}(?=[\\w(«“‘„])")
 # Control characters that no line may hold; calls of footnotes are taken off later.
 _MARKS = bytes(sorted({*range(32), 127} - {ord("\n"), ord(CALL), ord(CALL_END)}))
 _MARKS_AS_SPACES = dict.fromkeys(_MARKS, " ")
-# White space of the file's own layout, and separators that would break lines in readers of the output.
-_AS_SPACE = ("\n", "\r", "\t", "\u0085", "\u2028", "\u2029")
-# Marks for typesetting that carry no text: soft hyphen, zero-width space, byte order mark.
-_DROPPED = ("\u00ad", "\u200b", "\ufeff")
-
-
-def flat(source: str) -> str:
-    """Turn every kind of white space into spaces and drop invisible marks, once for a whole file."""
-    for char in _AS_SPACE:
-        if char in source:
-            source = source.replace(char, " ")
-    for char in _DROPPED:
-        if char in source:
-            source = source.replace(char, "")
-    return source
 
 
 def _clean(text: str) -> str:

@@ -29,6 +29,11 @@ _DECLARED_OTHERWISE = re.compile(
 )
 _DECLARATION_BYTES = 1024
 _CONTROLS = re.compile("[\x80-\x9f]")
+_CONTROLS_OR_DELETE = re.compile("[\x7f-\x9f]")
+#: What is meant by control characters that XML allows: Windows-1252 read as Latin-1 (quotes, dashes, the euro sign),
+#: one of them a line break; nothing by the others.
+CONTROLS_AS_MEANT = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
+CONTROLS_AS_MEANT |= {0x85: "\n", 0x7F: ""}
 _BEFORE_ROOT = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _CHARACTER = re.compile(r"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 _ATTRIBUTE = re.compile(r"""\s([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -69,12 +74,17 @@ def attributes_of(tag: str) -> dict[str, str]:
     return {name: _unescape(double or single) for name, double, single in _ATTRIBUTE.findall(tag)}
 
 
+def as_meant(text: str) -> str:
+    """Replace control characters by what is meant by them."""
+    return text.translate(CONTROLS_AS_MEANT) if _CONTROLS_OR_DELETE.search(text) else text
+
+
 def _unescape(text: str) -> str:
     if "&" in text:
         text = _CHARACTER.sub(lambda match: chr(int(match[1], 16) if match[1] else int(match[2])), text)
         for entity, char in _PREDEFINED:
             text = text.replace(entity, char)
-    return text
+    return as_meant(text)
 
 
 def read_tree(data: bytes) -> Element:
@@ -83,7 +93,7 @@ def read_tree(data: bytes) -> Element:
     Raises:
         UnreadableError: as in :func:`vetted`.
     """
-    return fromstring(vetted(data))
+    return fromstring(as_meant(vetted(data).decode()))
 
 
 def _as_utf8(data: bytes) -> bytes:
