@@ -26,7 +26,7 @@ from preprocessing.formex.zips import MAX_MEMBERS, Archive, Member, is_unsafe, o
 
 # Above this many files a folder is read in parts: those of one issue of the Official Journal, which share the
 # beginning of their names ("L_2016119EN"), stay together.
-_MAX_TOGETHER = 2_000
+_MAX_TOGETHER = 200
 
 _NUMBERED_NAME = re.compile(r"^DOC_\d+\.xml$", re.IGNORECASE)
 _UUID = re.compile(r"(?:^|[/\\])([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=[/\\]|$)", re.IGNORECASE)
