@@ -100,12 +100,14 @@ def _recital(file: ParsedFile, span: Span) -> Recital | None:
 
 
 def _article(file: ParsedFile, article: ArticleLines) -> Article:
-    bounds = sorted({article.body, article.end, *(mark for mark in article.marks if mark >= article.body)})
+    marks = sorted({article.body, article.end, *(mark for mark in article.marks if mark >= article.body)})
+    lines = file.lines
+    notes = file.notes.intersection(range(article.body, article.end)) if file.notes else ()
     paragraphs = []
-    for start, end in pairwise(bounds):
-        lines = [file.lines[number] for number in range(start, end) if number not in file.notes]
-        if lines:
-            paragraphs.append(without_calls("\n".join(lines)))
+    for start, end in pairwise(marks):
+        own = [lines[number] for number in range(start, end) if number not in notes] if notes else lines[start:end]
+        if own:
+            paragraphs.append(without_calls("\n".join(own)))
     return Article(
         number=article_number(without_calls(article.title), article.identifier),
         heading=without_calls(" ".join(article.heading)),

@@ -10,7 +10,7 @@ import numpy as np
 
 from preprocessing.formex import kernel, rules
 from preprocessing.formex.elements import KNOWN, METADATA
-from preprocessing.formex.text import BREAK
+from preprocessing.formex.text import BREAK, PARAGRAPH
 from preprocessing.formex.xml import MAX_NESTING, MAX_TAG_BYTES, UnreadableError, attributes_of
 
 _TAG_NAME = re.compile(r"[^\s/>]+")
@@ -33,6 +33,7 @@ class Flattener:
         count = len(self.elements)
         self._does = np.zeros((count, 2, 2), np.int64)
         self._wanted = np.zeros((count, 3), np.uint64)
+        self._guards = np.array([name in rules.GUARDED for name in self.elements], np.int64)
         self._does[0] = ((kernel.CALL, 0), (kernel.CALL, 0))
         numbers = {}
         for number, name in enumerate(self.elements[1:], 1):
@@ -73,6 +74,7 @@ class Flattener:
                 self._names,
                 self._elements,
                 self._does,
+                self._guards,
                 self._wanted,
                 self._known_keys,
                 self._known_does,
@@ -110,6 +112,8 @@ class Flattener:
             return kernel.LOOK_UP, 0
         if name in rules.ITEMS:
             return kernel.ITEM, 0
+        if name in rules.PARAGRAPHS:
+            return kernel.PARAGRAPH, self._string(PARAGRAPH)
         return self._action(rules.START.get(name, BREAK))
 
     def _end(self, name: str) -> tuple[int, int]:
@@ -119,6 +123,8 @@ class Flattener:
             return kernel.LIST_END, 0
         if name in rules.IDLE:
             return kernel.CALL_AGAIN, name in rules.PARTED
+        if name in rules.PARAGRAPHS:
+            return kernel.PARAGRAPH, self._string(PARAGRAPH)
         return self._action(rules.END.get(name, BREAK))
 
     def _action(self, rule: Any) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from preprocessing.formex.taken import rewrite, take
-from preprocessing.formex.text import BRACKETS, BREAK, OPERATORS, subscript, superscript
+from preprocessing.formex.text import BAR, BRACKETS, BREAK, OPERATORS, subscript, superscript
 
 if TYPE_CHECKING:
     from preprocessing.formex.reader import FileReader
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 Attributes = dict[str, str]
 
 
-# Where a fraction bar stands until its operands are complete: a control character of its own, as in text.py.
-_BAR = "\x07"
 _OPERATION = re.compile(r"[+−–±·×*/-]")
 
 
@@ -43,7 +41,7 @@ def close_formula(reader: FileReader) -> None:
 
 
 def _with_fractions(text: str) -> str:
-    return " / ".join(map(_operand, text.split(_BAR))) if _BAR in text else text
+    return " / ".join(map(_operand, text.split(BAR))) if BAR in text else text
 
 
 def _operand(text: str) -> str:
@@ -77,7 +75,7 @@ def _attached(text: str, changed: str, sign: str) -> str:
 def close_over(reader: FileReader) -> None:
     """End what stands over a sign; where it is empty, as in the schemas until 05.30, it is a fraction bar."""
     text = take(reader)
-    bar = _BAR if reader.open_formulas else " / "
+    bar = BAR if reader.open_formulas else " / "
     reader.put_loosely(f"^({text})" if text.strip(" ") else bar)
 
 

@@ -17,12 +17,14 @@ from numba import njit
 from preprocessing.formex.xml import CONTROLS_AS_MEANT
 
 # What a tag does.
-NOTHING, PRINT, LOOK_UP, CALL, CALL_AGAIN, IDLE, LIST, LIST_END, ITEM, DESCRIPTION = range(10)
+NOTHING, PRINT, LOOK_UP, CALL, CALL_AGAIN, IDLE, LIST, LIST_END, ITEM, DESCRIPTION, PARAGRAPH = range(11)
 # What waits to be written before the next character: a space, one if a word or a letter follows, a space even where
 # breaks follow, a break.
 _NONE, _SPACE, _IF_WORD, _IF_LETTER, _JOIN, _BREAK = range(6)
 # What the kernel counts, in one array: characters and bytes written, what waits, calls, attributes not known yet.
-CHARS, BYTES, WAITING, CALLS, UNKNOWN, LISTS, PAIRS, DEPTH, ERROR, CALLED_AT, OPEN_SPANS, LOOSE = range(12)
+CHARS, BYTES, WAITING, CALLS, UNKNOWN, LISTS, PAIRS, DEPTH, ERROR, CALLED_AT, OPEN_SPANS, LOOSE, GUARDS, PARAGRAPHS = (
+    range(14)
+)
 TOO_SMALL, TOO_DEEP, TOO_LONG = 1, 2, 3
 # Columns of the calls: the rule (an element and which of its ends), where in the text, and the tag.
 RULE, AT, TAG, TAG_END = range(4)
@@ -406,6 +408,7 @@ def flatten(
     names: Any,
     elements: Any,
     does: Any,
+    guards: Any,
     wanted: Any,
     known: Any,
     known_does: Any,
@@ -421,9 +424,10 @@ def flatten(
     """Go through ``data`` from ``start`` (the root element) to its end.
 
     ``names`` (hashes) and ``elements`` are the table of elements, ``does[element, end]`` pairs of what a tag does and
-    with what; ``wanted[element]`` hashes of the attributes on which it depends, ``known`` and ``known_does`` the
-    table of what it does with their values; ``strings`` and ``offsets`` the strings to print. The text goes to
-    ``out``, the calls of rules to ``calls``, tags with attributes not known yet to ``unknown``, counts to ``state``.
+    with what, ``guards`` which elements hold no paragraphs of the document's own; ``wanted[element]`` hashes of the
+    attributes on which it depends, ``known`` and ``known_does`` the table of what it does with their values;
+    ``strings`` and ``offsets`` the strings to print. The text goes to ``out``, the calls of rules to ``calls``, tags
+    with attributes not known yet to ``unknown``, counts to ``state``.
     """
     lists = np.zeros(max_depth + 2, np.int64)
     pairs = np.zeros(max_depth + 2, np.uint8)
@@ -482,6 +486,7 @@ def flatten(
                 return
             action = does[element, side, 0]
             value = does[element, side, 1]
+            state[GUARDS] += guards[element] * (1 - 2 * side)
             if action == LOOK_UP:
                 key = np.uint64(element + 1)
                 for place in range(wanted.shape[1]):
@@ -535,6 +540,14 @@ def flatten(
                 if state[LISTS]:
                     marker = lists[state[LISTS] - 1]
                     _print(out, state, strings, offsets[marker], offsets[marker + 1])
+            elif action == PARAGRAPH:
+                if state[GUARDS] == 0:
+                    state[PARAGRAPHS] -= side
+                    if state[PARAGRAPHS] == 0:
+                        state[WAITING] = _BREAK  # a label with nothing after it is joined to nothing
+                        _print(out, state, strings, offsets[value], offsets[value + 1])
+                    state[PARAGRAPHS] += 1 - side
+                _break(state)
             elif action == DESCRIPTION:
                 if last == 0:
                     state[DEPTH] -= 1

@@ -66,7 +66,6 @@ class FileReader:
         self.titles: list[int] = []
         self.article: ArticleLines | None = None
         self.open_articles: list[ArticleLines | None] = []
-        self.paragraph_depth = 0
         # footnotes
         self.open_notes: list[int] = []  # their numbers, 0 in deleted text
         self.note_numbers: dict[str, int] = {}

@@ -31,6 +31,10 @@ PRINTED: dict[str, Callable[[dict[str, str]], str]] = {
 LISTS: dict[str, Callable[[dict[str, str]], str]] = {"LIST": content.list_marker}
 ITEMS = ("ITEM",)
 
+#: Paragraphs of articles, of which the outermost are marked; elements in which none is the document's own.
+PARAGRAPHS = ("PARAG", "ALINEA")
+GUARDED = frozenset({*structure.GUARDED, "TBL", "NOTE"})
+
 #: Elements whose rules have nothing to do with some attributes.
 IDLE: dict[str, Callable[[dict[str, str]], bool]] = {"HT": content.is_plain, "FT": content.is_unformatted}
 
@@ -73,8 +77,6 @@ START: dict[str, Any] = {
     "ARTICLE": structure.open_article,
     "TI.ART": structure.open_article_title,
     "STI.ART": structure.open_article_title,
-    "PARAG": structure.open_paragraph,
-    "ALINEA": structure.open_paragraph,
     "TBL": tables.open_table,
     "ROW": tables.open_row,
     "POS.TARIC": "/",
@@ -135,8 +137,6 @@ END: dict[str, Any] = {
     "ARTICLE": structure.close_article,
     "TI.ART": structure.close_article_title,
     "STI.ART": structure.close_article_heading,
-    "PARAG": structure.close_paragraph,
-    "ALINEA": structure.close_paragraph,
     "TBL": tables.close_table,
     "ROW": tables.close_row,
     "CELL": "",

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from preprocessing.formex.caselaw import CASE_LAW
 from preprocessing.formex.parsed import ArticleLines, Span
-from preprocessing.formex.text import BREAK, JOIN, PARAGRAPH
+from preprocessing.formex.text import BREAK, JOIN
 
 if TYPE_CHECKING:
     from preprocessing.formex.reader import FileReader
 
 Attributes = dict[str, str]
-
-_PARAGRAPH = f"{BREAK}{PARAGRAPH}{BREAK}"
 
 # Spans whose title is that of the document.
 _DOCUMENT = ("root", "part")
@@ -139,7 +137,6 @@ def open_article(reader: FileReader, attributes: Attributes) -> None:
         article = ArticleLines(start, attributes.get("IDENTIFIER", ""), path, body=start)
         article.dead = bool(reader.deleted)
         reader.article = article
-        reader.paragraph_depth = 0
     reader.open_articles.append(article)
 
 
@@ -174,19 +171,3 @@ def close_article_heading(reader: FileReader) -> None:
     if article is not None and not reader.guard:
         start, article.body = article.body, reader.flush()
         article.heading += reader.lines[start : article.body]
-
-
-def open_paragraph(reader: FileReader, _: Attributes) -> None:
-    if reader.article is None or reader.guard:
-        reader.put(BREAK)
-        return
-    reader.put(_PARAGRAPH if reader.paragraph_depth == 0 else BREAK)
-    reader.paragraph_depth += 1
-
-
-def close_paragraph(reader: FileReader) -> None:
-    if reader.article is None or reader.guard:
-        reader.put(BREAK)
-        return
-    reader.paragraph_depth -= 1
-    reader.put(_PARAGRAPH if reader.paragraph_depth == 0 else BREAK)

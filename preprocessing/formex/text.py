@@ -13,6 +13,7 @@ JOIN = "\x1d"  # what follows stays on this line: a number or a list marker and 
 INNER_ROW = "\x05"  # around a row of a table that stands in a cell
 CELL, COLUMN = "\x1f", "\x1c"  # around the column number, if there is one, where a table cell begins
 PARAGRAPH = "\x04"  # alone on a line: a paragraph of an article begins or ends here
+BAR = "\x07"  # a fraction bar whose operands are not complete yet
 CALL, CALL_END = "\x02", "\x03"  # around the number of a footnote, where it is called
 
 CELL_SEPARATOR = " | "
@@ -48,9 +49,9 @@ _MARKED_TWICE = re.compile(f"— (?<={BREAK}— )(?=[‘“«„'\"]?[—–•-
 _JOINED = re.compile(f"{JOIN}[{JOIN}{BREAK} ]*")
 _CALLS = re.compile(f"{CALL}(\\d+){CALL_END}")
 _CALLS_BEFORE_WORD = re.compile(f"{CALL}(\\d+){CALL_END}(?=[\\w(«“‘„])")
-# Control characters that no line may hold; calls of footnotes are taken off later.
-_MARKS = bytes(sorted({*range(32), 127} - {ord("\n"), ord(CALL), ord(CALL_END)}))
-_MARKS_AS_SPACES = dict.fromkeys(_MARKS, " ")
+# Marks that no line may hold; calls of footnotes are taken off later.
+_MARKS = (BREAK, JOIN, CELL, COLUMN, PARAGRAPH, INNER_ROW, BAR)
+_MARKS_AS_SPACES = {ord(mark): " " for mark in _MARKS}
 
 
 def _clean(text: str) -> str:
@@ -125,8 +126,8 @@ def to_row(text: str) -> str:
 
 def without_stray_marks(lines: list[str]) -> list[str]:
     """Return the lines as they are; where elements stood so oddly that their marks are left, spaces for the marks."""
-    text = "\n".join(lines).encode()
-    if len(text.translate(None, _MARKS)) == len(text):
+    text = "\n".join(lines)
+    if not any(mark in text for mark in _MARKS):
         return lines
     return [_clean(line.translate(_MARKS_AS_SPACES)).strip(" ") for line in lines]
 
