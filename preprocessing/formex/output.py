@@ -22,10 +22,11 @@ from typing import IO, Any
 
 import orjson
 
-from preprocessing.document import LegalDocument, arrow_schema
-from preprocessing.files import atomic_file, locked_folder, write_json
+from preprocessing.document import LegalDocument
+from preprocessing.files import locked_folder, write_json
 from preprocessing.formex.duplicates import Seen
 from preprocessing.formex.inputs import Rejected
+from preprocessing.formex.parquet import write_parquet
 from preprocessing.formex.summary import ParseSummary, kind
 from preprocessing.formex.workers import Batch, FolderReader
 
@@ -34,8 +35,6 @@ _SYNC_SECONDS = 5.0
 _COPY_BYTES = 4 << 20
 # What file systems say that do not copy between files.
 _CANNOT_COPY = (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-# One row group of Parquet: so much JSON, and at least one document.
-_ROW_GROUP_BYTES = 64 << 20
 
 # A batch's receipt: bytes read, bytes written, and its outcomes in order: [source, reason], or
 # [source, length of its line, digest, id, root, type, language, has CELEX, kinds of warnings].
@@ -140,7 +139,7 @@ class UnfinishedOutput:
         (self._folder / "rejected.jsonl").replace(rejected_output)
         documents = self._folder / "documents.jsonl"
         if self.summary.documents and output.suffix == ".parquet":
-            _write_parquet(documents, output)
+            write_parquet(documents, output)
         elif self.summary.documents:
             documents.replace(output)
         shutil.rmtree(self._folder)
@@ -274,23 +273,3 @@ def _copy(source: IO[bytes], target: IO[bytes], length: int) -> None:
 def _write(target: IO[bytes], data: bytes) -> None:
     while data:  # on a disk that is nearly full only some of it goes in
         data = data[target.write(data) :]
-
-
-def _write_parquet(documents: Path, output: Path) -> None:
-    """Turn JSON Lines into one Parquet file, a row group at a time."""
-    import pyarrow as pa
-    import pyarrow.json
-    import pyarrow.parquet as pq
-
-    schema = arrow_schema()
-    parse = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
-    with (
-        documents.open("rb") as lines,
-        atomic_file(output, "wb") as stream,
-        pq.ParquetWriter(stream, schema, compression="zstd") as writer,
-    ):
-        while block := b"".join(lines.readlines(_ROW_GROUP_BYTES)):
-            options = pyarrow.json.ReadOptions(block_size=len(block) + 1)
-            writer.write_table(
-                pyarrow.json.read_json(pa.BufferReader(block), options, parse), row_group_size=len(block)
-            )

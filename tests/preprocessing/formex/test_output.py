@@ -221,7 +221,7 @@ def test_parquet_holds_the_same_documents_in_row_groups(
 ) -> None:
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr(growing, "_ROW_GROUP_BYTES", 20_000)
+    monkeypatch.setattr("preprocessing.formex.parquet._ROW_GROUP_BYTES", 20_000)
     parse_to_file([inputs], tmp_path / "out.parquet")
     parse_to_file([inputs], tmp_path / "out.jsonl")
     lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
