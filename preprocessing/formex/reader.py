@@ -40,6 +40,11 @@ def read_file(data: bytes, first_note: int = 1) -> ParsedFile:
     return FileReader(vetted(data), first_note).read()
 
 
+def warm_up() -> None:
+    """Load the compiled pass; where it is not compiled yet, do it now (once an installation, some 15 s)."""
+    read_file(b"<ACT><P>.</P></ACT>")
+
+
 class FileReader:
     """The state of reading one file; :mod:`rules` changes it element by element."""
 

@@ -17,7 +17,7 @@ from preprocessing.formex.grouping import Unit, unit_of_file, units_of
 from preprocessing.formex.inputs import Folder, Rejected, folders_of_archive, work_of
 from preprocessing.formex.notices import Notice, read_notice
 from preprocessing.formex.parsed import ParsedFile
-from preprocessing.formex.reader import read_file
+from preprocessing.formex.reader import read_file, warm_up
 from preprocessing.formex.stores import DiskStore, Store, ZipStore, member_source, printable
 from preprocessing.formex.xml import MAX_XML_BYTES, UnreadableError
 from preprocessing.formex.zips import MAX_NESTED_MEMBERS, Archive, Member
@@ -78,6 +78,7 @@ def run_batches(
         return
     waiting: deque[tuple[str, Future[T]]] = deque()
     running: set[Future[T]] = set()
+    warm_up()  # one compiles, if need be, and not each worker for itself
     try:
         with worker_pool(workers) as pool:
             for batch, task in tasks:
