@@ -30,6 +30,7 @@ _MAX_TOGETHER = 200
 
 _NUMBERED_NAME = re.compile(r"^DOC_\d+\.xml$", re.IGNORECASE)
 _UUID = re.compile(r"(?:^|[/\\])([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=[/\\]|$)", re.IGNORECASE)
+_NOTHING = "nothing to read: no .xml or .zip file in it"
 # The metadata archive of the data dump, as it is published: LEG_MTD_<date>_01_00.zip
 _METADATA_NAME = "LEG_MTD*"
 
@@ -85,6 +86,8 @@ def folders_of_archive(archive: Archive, label: str, path: str, limit: int) -> I
         UnreadableError: it cannot be read as an archive.
     """
     members = archive.members(limit)
+    if not members:
+        yield Rejected(printable(label), _NOTHING)
     shared = overlapping(members)
     folders: dict[str, list[Member]] = defaultdict(list)
     nested = []
@@ -134,7 +137,10 @@ class _Lister:
 
     def _add(self, path: str) -> None:
         if os.path.isdir(path):
+            before = len(self.items), len(self.notices)
             self._walk(path)
+            if before == (len(self.items), len(self.notices)):
+                self.items.append(Rejected(printable(path), _NOTHING))
         elif path.lower().endswith(".zip") or _begins_like_a_zip(path):
             self._archive(path)
         else:

@@ -106,6 +106,8 @@ def parse_to_file(
     _check(paths, workers)
     if output.is_dir():
         raise UsageError(f"output {output} is a folder; name a file, for example {output / 'documents.jsonl'}")
+    if output.suffix.lower() in (".xml", ".zip"):
+        raise UsageError(f"output {output} is named like an input; name it .jsonl or .parquet")
     watcher = watcher or Nobody()
     rejected_output = output.with_suffix(".rejected.jsonl")
     summary = ParseSummary(str(output), str(rejected_output))
@@ -154,7 +156,5 @@ def _check(paths: Sequence[Path], workers: int) -> None:
 
 def _nothing_read(paths: Sequence[Path], first: Rejected | None) -> RecipeError:
     where = ", ".join(str(path) for path in paths)
-    why = (
-        f" First of what was rejected: {first.source}: {first.reason}." if first else " It holds no .xml or .zip file."
-    )
+    why = f" First of what was rejected: {first.source}: {first.reason}." if first else ""
     return RecipeError(f"no FORMEX document could be read from {where}.{why}")

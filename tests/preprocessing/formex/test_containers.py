@@ -241,6 +241,16 @@ def test_broken_archives_are_refused_by_name(tmp_path: Path) -> None:
     assert len(outcomes) == len(refused) + 1
 
 
+def test_what_holds_nothing_to_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "images.zip").write_bytes(zipped({"a.tif": TIFF, "inner.zip": zipped({"readme.txt": b"Read me."})}))
+    (tmp_path / "none.zip").write_bytes(zipped({"a.tif": TIFF}))
+    (tmp_path / "empty").mkdir()
+    write(tmp_path / "in", good__xml=GOOD)
+    documents, reasons = read(*sorted(tmp_path.iterdir()))
+    assert len(documents) == 1
+    assert reasons == dict.fromkeys(["empty", "inner.zip", "none.zip"], "nothing to read: no .xml or .zip file in it")
+
+
 def test_bombs_are_refused_before_they_go_off(tmp_path: Path) -> None:
     zeros = zipped({"zeros.xml": b"<ACT>" + b" " * 20_000_000})
     shared = zipped({"one.xml": OTHER, "two.xml": GOOD})

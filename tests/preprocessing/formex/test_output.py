@@ -263,6 +263,13 @@ def test_a_folder_as_output_is_refused(inputs: Path, tmp_path: Path) -> None:
         parse_to_file([inputs], tmp_path)
 
 
+def test_an_input_is_never_written_over(inputs: Path) -> None:
+    archive = (inputs / "a.zip").read_bytes()
+    with pytest.raises(UsageError, match=r"named like an input; name it \.jsonl"):
+        parse_to_file([inputs / "a.zip"], inputs / "a.zip")
+    assert (inputs / "a.zip").read_bytes() == archive
+
+
 def test_the_command_says_how_to_go_on_after_ctrl_c(tmp_path: Path) -> None:
     for number in range(1_000):
         write(tmp_path / "in", **{f"{number}__xml": act(article("1", f"Text {number}. " * 2_000))})
