@@ -21,7 +21,7 @@ from preprocessing.formex.embedded import description
 from preprocessing.formex.flatten import Flattener
 from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
 from preprocessing.formex.references import Marked
-from preprocessing.formex.text import PARAGRAPH, to_lines, without_calls, without_stray_marks
+from preprocessing.formex.text import BREAK, PARAGRAPH, to_lines, without_calls, without_stray_marks
 from preprocessing.formex.xml import UnreadableError, attributes_of, root_start, vetted
 
 _ROOT = re.compile(rb"<([^\s/>]+)")
@@ -136,8 +136,11 @@ class FileReader:
             self.deleted_from = 0
             self.loose = True
         if self.text:
-            lines = to_lines("".join(self.text), self.loose)
+            text = "".join(self.text)
             self.text.clear()
+            if len(text) < 4 and not text.strip(f"{BREAK} "):  # as between a number and a title, half of the time
+                return len(self.lines)
+            lines = to_lines(text, self.loose)
             self.loose = self.always_loose
             if PARAGRAPH in lines:
                 for line in lines:
