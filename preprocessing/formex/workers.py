@@ -172,6 +172,8 @@ class FolderReader:
                 yield unit
             else:
                 yield from _read_document(store, unit, notice, problems)
+                if notice:  # it speaks of one document, and the act comes first
+                    notice, problems = None, ["the work's notice speaks of another document of its folder"]
 
 
 def _read_notice(folder: Folder) -> tuple[Notice | None, list[str]]:

@@ -159,7 +159,7 @@ def test_a_file_beyond_the_limit_is_refused_unread(tmp_path: Path) -> None:
     write(tmp_path, good__xml=GOOD)
     with (tmp_path / "huge.xml").open("wb") as stream:
         stream.truncate(100 << 30)
-    assert read(tmp_path)[1] == {"huge.xml": "larger than 256 MiB"}
+    assert read(tmp_path)[1] == {"huge.xml": "larger than 64 MiB"}
 
 
 def test_what_is_no_file_is_refused_and_nothing_hangs(tmp_path: Path) -> None:

@@ -66,6 +66,15 @@ def test_documents_of_the_data_dump_get_the_number_that_its_metadata_archive_giv
     assert not reasons
 
 
+def test_a_notice_gives_its_number_to_one_document_only(tmp_path: Path) -> None:
+    work = WORK.format(0)
+    files = {f"{work}/fmx4/L_2099{n}EN.xml": unnumbered(f"Work {n}.") for n in range(2)}
+    unpack(tmp_path, {**files, f"{work}/tree_non_inferred.rdf": notice(work, "32099R0001")})
+    first, second = read(tmp_path)[0]
+    assert (first.celex, second.celex) == ("32099R0001", None)
+    assert any("notice speaks of another document" in warning for warning in second.warnings)
+
+
 def test_a_damaged_notice_leaves_the_document_with_a_warning(tmp_path: Path) -> None:
     bombs = b"<!DOCTYPE a [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]>"
     bad = {f"{WORK.format(0)}/tree_non_inferred.rdf": b"<rdf", f"{WORK.format(1)}/tree_non_inferred.rdf": bombs}
@@ -161,7 +170,7 @@ DAMAGED = {
     "deflate64.xml": "packed by deflate64: not supported",
     "far.xml": "damaged archive member: its header is not where the directory says",
     "grows.xml": "damaged archive member: its checksum or size is wrong",
-    "huge.xml": "larger than 256 MiB",
+    "huge.xml": "larger than 64 MiB",
     "secret.xml": "encrypted archive member",
     "shrinks.xml": "damaged archive member: its checksum or size is wrong",
 }
@@ -177,7 +186,7 @@ def test_damaged_and_strange_members_are_refused_by_name_and_the_others_are_read
     archive = patched(archive, "deflate64.xml", method=9)
     archive = patched(archive, "far.xml", offset=1 << 30)
     archive = patched(archive, "grows.xml", size=size - 10)
-    archive = patched(archive, "huge.xml", size=(256 << 20) + 1)
+    archive = patched(archive, "huge.xml", size=(64 << 20) + 1)
     archive = patched(archive, "secret.xml", flags=1)
     archive = patched(archive, "shrinks.xml", size=size + 1000)
     at = offset_of(archive, "bit.xml") + 60
