@@ -45,6 +45,7 @@ class Flattener:
         self._names, self._elements = _table(numbers, 1)
         self._elements = self._elements[:, 0].copy()
         self._known: dict[int, tuple[int, int]] = {}
+        self._own_strings = len(self._strings)
         self._out = np.zeros(1 << 20, np.uint8)
         self._calls = np.zeros((1 << 15, 4), np.int64)
         self._unknown = np.zeros((_MAX_UNKNOWN, 3), np.int64)
@@ -61,7 +62,7 @@ class Flattener:
             UnreadableError: its elements are nested too deeply, or a tag is too long.
         """
         if len(self._known) > _MAX_KNOWN:
-            self._known.clear()
+            self._forget()
         array = np.frombuffer(data, np.uint8)
         state = self._state
         if self._out.size < 2 * array.size + 4096:
@@ -137,6 +138,14 @@ class Flattener:
         if number == len(self._strings):
             self._strings.append(string.encode())
         return number
+
+    def _forget(self) -> None:
+        """Forget attributes and the strings that only they print."""
+        self._known.clear()
+        for string in self._strings[self._own_strings :]:
+            del self._string_numbers[string.decode()]
+        del self._strings[self._own_strings :]
+        self._learn(())
 
     def _learn(self, tags: Iterator[tuple[int, str]] | tuple[()]) -> None:
         """Work out what tags with attributes not seen before do."""

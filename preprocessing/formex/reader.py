@@ -1,8 +1,9 @@
 """Read one FORMEX file: its text as clean lines, and where titles, recitals, articles and annexes lie in them.
 
-Everything is done in one pass over runs of tags and the texts between them. They add pieces to ``text``; an element
-that rewrites its own text (a footnote, a table row, a number) takes the pieces since its start off again; at every
-boundary that matters the pieces are flushed into ``lines``, so that structure is line numbers.
+A compiled pass over the bytes (:mod:`preprocessing.formex.flatten`) writes the text with all that elements print and
+says where a rule is to be called; here the rules are called, each with the text before it. They add pieces to
+``text``; an element that rewrites its own text (a footnote, a table row, a number) takes the pieces since its start off
+again; at every boundary that matters the pieces are flushed into ``lines``, so that structure is line numbers.
 What single elements do is in :mod:`preprocessing.formex.rules`.
 """
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from preprocessing.formex.flatten import Flattener
 from preprocessing.formex.reader import read_file
+from preprocessing.formex.text import BREAK
 from preprocessing.formex.xml import UnreadableError
 from tests.preprocessing.formex.invented import act
 
@@ -23,6 +25,16 @@ def test_more_values_of_attributes_than_are_kept() -> None:
     expected = [str(number) for number in range(25_000)]
     assert lines("".join(marks)) == expected
     assert lines("".join(marks[:100])) == expected[:100]
+
+
+def test_what_hostile_attributes_print_is_not_kept_for_ever() -> None:
+    flattener = Flattener()
+    own = len(flattener._strings)
+    for file in range(3):
+        marks = "".join(f"<P><ANONYMOUS PLACEHOLDER='{file}.{number}'/></P>" for number in range(21_000))
+        text, *_ = flattener.flatten(f"<ACT>{marks}</ACT>".encode(), 0)
+        assert text.split(BREAK)[1:] == [f"{file}.{number}" for number in range(21_000)]
+        assert len(flattener._strings) == own + 21_000
 
 
 def test_strings_longer_than_their_tags_find_room() -> None:
