@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -100,11 +101,12 @@ def _recital(file: ParsedFile, span: Span) -> Recital | None:
 
 
 def _article(file: ParsedFile, article: ArticleLines) -> Article:
-    marks = sorted({article.body, article.end, *(mark for mark in article.marks if mark >= article.body)})
+    # in ascending order, those of the title and the number before the body among them
+    marks = article.marks[bisect_left(article.marks, article.body) :]
     lines = file.lines
     notes = file.notes.intersection(range(article.body, article.end)) if file.notes else ()
     paragraphs = []
-    for start, end in pairwise(marks):
+    for start, end in pairwise((article.body, *marks, article.end)):
         own = [lines[number] for number in range(start, end) if number not in notes] if notes else lines[start:end]
         if own:
             paragraphs.append(without_calls("\n".join(own)))
