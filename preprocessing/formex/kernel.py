@@ -2,7 +2,7 @@
 
 It writes the text with the strings that elements print, white space and breaks already folded, and notes where an
 element needs a rule in Python to be called. Nearly all of a file is text and elements that print a string; what is
-left to Python is about one tag in five.
+left to Python is about one tag in seven.
 
 Everything here trusts that the file is well-formed: expat has read it before.
 """
