@@ -4,7 +4,9 @@ It writes the text with the strings that elements print, white space and breaks 
 element needs a rule in Python to be called. Nearly all of a file is text and elements that print a string; what is
 left to Python is about one tag in seven.
 
-Everything here trusts that the file is well-formed: expat has read it before.
+Everything here trusts that the file is well-formed: expat has read it before. It is one file, though a long one, on
+purpose: Numba keeps what it compiled as long as the file of the compiled function is unchanged, so that a change of a
+function in another file would go unseen, and old code would run.
 """
 
 from __future__ import annotations

@@ -84,10 +84,12 @@ def _take_label(reader: FileReader) -> str:
     if not end or not text[end - 1].endswith(JOIN):
         return ""
     start = end - 1
-    while start and BREAK not in text[start - 1]:
+    while start and BREAK not in text[start]:
         start -= 1
-    label = "".join(text[start:])
-    del text[start:]
+    # a piece may hold whole lines before the label's
+    before, _, first = text[start].rpartition(BREAK)
+    label = "".join((first, *text[start + 1 :]))
+    text[start:] = [before] if before else []
     return label
 
 

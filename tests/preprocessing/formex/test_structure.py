@@ -38,6 +38,14 @@ def test_an_article_has_number_heading_path_and_paragraphs() -> None:
     assert first.text == "\n".join(first.paragraphs)
 
 
+def test_a_title_takes_the_number_before_it_and_no_line_before_that() -> None:
+    title = "<TITLE><TI><P>Clouds</P></TI></TITLE>"
+    body = f"<DIVISION><P>Before.</P><NO.DIV>I</NO.DIV>{title}{article('1', 'White.')}</DIVISION>"
+    document = read(act(body))
+    assert document.articles[0].path == ["I Clouds"]
+    assert "Before.\nI Clouds\nArticle 1" in document.text
+
+
 def test_text_of_an_article_outside_its_paragraphs_is_kept() -> None:
     body = "<ARTICLE><TI.ART>Article 1</TI.ART><P>Before.</P><ALINEA>In.</ALINEA><P>After.</P></ARTICLE>"
     assert read(act(body)).articles[0].paragraphs == ["Before.", "In.", "After."]
