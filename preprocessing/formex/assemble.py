@@ -18,7 +18,7 @@ from preprocessing.formex.notices import Notice
 from preprocessing.formex.numbering import article_number
 from preprocessing.formex.parsed import ArticleLines, ParsedFile, Span
 from preprocessing.formex.references import find_references
-from preprocessing.formex.text import CALL, with_calls, without_calls
+from preprocessing.formex.text import with_calls, without_calls
 
 _RECITAL_NUMBER = re.compile(r"[«»„“”‘’\"']?\((\d+\s?[a-z]{0,3})\)\s*|(\d+[a-z]?)[.)]\s+")
 # An unnumbered CONSID that only introduces the recitals, "Whereas:", ends in a colon and is short.
@@ -35,7 +35,7 @@ def assemble(
     act = files[0]
     identity = identify(act, description, source, notice)
     warnings = [warning for file in files for warning in file.warnings] + identity.warnings
-    text = "\n".join(with_calls(line) if CALL in line else line for file in files for line in file.lines)
+    text = with_calls("\n".join([line for file in files for line in file.lines] if len(files) > 1 else act.lines))
     spoken = language_of_text(text, identity.language)
     if spoken and spoken != identity.language:
         if identity.language:

@@ -50,6 +50,9 @@ class Flattener:
         self._calls = np.zeros((1 << 15, 4), np.int64)
         self._unknown = np.zeros((_MAX_UNKNOWN, 3), np.int64)
         self._state = np.zeros(16, np.int64)
+        self._lists = np.zeros(MAX_NESTING + 2, np.int64)
+        self._pairs = np.zeros(MAX_NESTING + 2, np.uint8)
+        self._spans = np.zeros(kernel.MAX_OPEN_SPANS, np.uint64)
         self._learn(())
 
     def flatten(self, data: bytes, start: int) -> tuple[str, list[list[int]], bool, bool]:
@@ -69,6 +72,7 @@ class Flattener:
             self._out = np.zeros(3 * array.size, np.uint8)
         while True:
             state[:] = 0
+            self._spans[0] = 0
             kernel.flatten(
                 array,
                 start,
@@ -85,6 +89,9 @@ class Flattener:
                 self._calls,
                 self._unknown,
                 state,
+                self._lists,
+                self._pairs,
+                self._spans,
                 MAX_NESTING,
                 MAX_TAG_BYTES,
             )

@@ -18,6 +18,10 @@ from numba import njit
 
 from preprocessing.formex.xml import CONTROLS_AS_MEANT
 
+# Without Numba's own memory management (_nrt, which its type hints leave out): it counts every use of an array, which
+# took 40 % of the time, and is needed only by functions that make arrays. These are given all that they write to.
+_compiled: Any = njit(cache=True, _nrt=False)  # type: ignore[call-overload]
+
 # What a tag does.
 NOTHING, PRINT, LOOK_UP, CALL, CALL_AGAIN, IDLE, LIST, LIST_END, ITEM, DESCRIPTION, PARAGRAPH = range(11)
 # What waits to be written before the next character: a space, one if a word or a letter follows, a space even where
@@ -35,7 +39,7 @@ INSTRUCTION_RULE, DESCRIPTION_RULE = -1, -2
 
 _BREAK_CHAR, _JOIN_CHAR = 0x1E, 0x1D
 _BASIS, _PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
-_OPEN_SPANS = 256
+MAX_OPEN_SPANS = 256
 
 
 def name_hash(name: str) -> int:
@@ -47,10 +51,15 @@ def name_hash(name: str) -> int:
 
 
 _CONTROLS = np.array([ord(CONTROLS_AS_MEANT[code] or "\0") for code in range(0x7F, 0xA0)])
+# Bytes of text: 1 for those that are copied (of characters that begin with others, white space may be one), 2 for a
+# space, which is copied where such a byte follows, 0 for the rest.
+_KINDS = np.array([32 < byte < 0x7F or byte >= 0x80 for byte in range(256)], np.uint8)
+_KINDS[[38, 60, 0xC2, 0xE2, 0xEF]] = 0
+_KINDS[32] = 2
 _ACTION, _IDREF, _ID = (np.uint64(name_hash(name)) for name in ("ACTION", "IDREF", "ID"))
 
 
-@njit(cache=True)
+@_compiled
 def _hash(data: Any, start: int, end: int) -> Any:
     value = _BASIS
     for at in range(start, end):
@@ -58,7 +67,7 @@ def _hash(data: Any, start: int, end: int) -> Any:
     return value
 
 
-@njit(cache=True)
+@_compiled
 def _find(keys: Any, key: Any) -> Any:
     """Return the slot of ``key`` in a table with open addressing whose size is a power of two; -1 if it has none."""
     mask = keys.size - 1
@@ -70,7 +79,7 @@ def _find(keys: Any, key: Any) -> Any:
     return -1
 
 
-@njit(cache=True)
+@_compiled
 def _write_waiting(out: Any, state: Any) -> None:
     """Write what waits before a character of text."""
     waiting = state[WAITING]
@@ -92,19 +101,19 @@ def _write_waiting(out: Any, state: Any) -> None:
     state[WAITING] = _NONE
 
 
-@njit(cache=True)
+@_compiled
 def _break(state: Any) -> None:
     if state[WAITING] != _JOIN:
         state[WAITING] = _BREAK
 
 
-@njit(cache=True)
+@_compiled
 def _space(state: Any) -> None:
     if state[WAITING] < _JOIN:
         state[WAITING] = _SPACE
 
 
-@njit(cache=True)
+@_compiled
 def _print(out: Any, state: Any, strings: Any, start: int, end: int) -> None:
     for at in range(start, end):
         byte = strings[at]
@@ -122,7 +131,7 @@ def _print(out: Any, state: Any, strings: Any, start: int, end: int) -> None:
             state[CHARS] += byte & 0xC0 != 0x80
 
 
-@njit(cache=True)
+@_compiled
 def _call(rule: int, start: int, end: int, out: Any, state: Any, calls: Any) -> None:
     """Note that Python is to be called here; what waits is written, since what comes next may be its text."""
     waiting = state[WAITING]
@@ -143,7 +152,7 @@ def _call(rule: int, start: int, end: int, out: Any, state: Any, calls: Any) -> 
     state[CALLED_AT] = state[BYTES]
 
 
-@njit(cache=True)
+@_compiled
 def _is_word(data: Any, at: int) -> bool:
     """Whether a letter or digit begins here (of the scripts of the official languages)."""
     byte = data[at]
@@ -156,7 +165,7 @@ def _is_word(data: Any, at: int) -> bool:
     return 0xC4 <= byte <= 0xD4 or byte == 0xE1
 
 
-@njit(cache=True)
+@_compiled
 def _ends_word(out: Any, end: int) -> bool:
     if end == 0:
         return False
@@ -166,7 +175,7 @@ def _ends_word(out: Any, end: int) -> bool:
     return out[at] != 95 and _is_word(out, at)
 
 
-@njit(cache=True)
+@_compiled
 def _value(data: Any, at: int, end: int, name: Any) -> tuple[int, int]:
     """Return where the value of an attribute of the tag lies; (-1, -1) where it has none of this name."""
     while at < end:
@@ -191,7 +200,7 @@ def _value(data: Any, at: int, end: int, name: Any) -> tuple[int, int]:
     return -1, -1
 
 
-@njit(cache=True)
+@_compiled
 def _tag_end(data: Any, at: int) -> int:
     """Return where the ``>`` of a tag stands; one in an attribute is not it."""
     while data[at] != 62:
@@ -204,7 +213,7 @@ def _tag_end(data: Any, at: int) -> int:
     return at
 
 
-@njit(cache=True)
+@_compiled
 def _after(data: Any, at: int, first: int, second: int, third: int) -> int:
     """Return what follows the next occurrence of three bytes."""
     while not (data[at] == first and data[at + 1] == second and data[at + 2] == third):
@@ -212,7 +221,7 @@ def _after(data: Any, at: int, first: int, second: int, third: int) -> int:
     return at + 3
 
 
-@njit(cache=True)
+@_compiled
 def _after_markup(data: Any, at: int) -> int:
     """Return what follows an instruction, a comment or a CDATA section that begins at ``at``."""
     if data[at + 1] == 63:
@@ -225,7 +234,7 @@ def _after_markup(data: Any, at: int) -> int:
     return _after(data, at + 9, 93, 93, 62)
 
 
-@njit(cache=True)
+@_compiled
 def _after_element(data: Any, at: int, name: int, name_end: int) -> int:
     """Return what follows the element whose start tag ends before ``at``; others of its name may be in it."""
     depth = 1
@@ -254,7 +263,7 @@ def _after_element(data: Any, at: int, name: int, name_end: int) -> int:
                 depth += 1
 
 
-@njit(cache=True)
+@_compiled
 def _entity(data: Any, start: int, end: int) -> int:
     """Return the code point of the reference between ``&`` and ``;``."""
     first = data[start]
@@ -277,7 +286,7 @@ def _entity(data: Any, start: int, end: int) -> int:
     return code
 
 
-@njit(cache=True)
+@_compiled
 def _write_code(code: int, out: Any, state: Any) -> None:
     """Write one code point as UTF-8; as a space if it is white space of any kind, not at all if it is invisible."""
     if 0x7F <= code < 0xA0:
@@ -312,7 +321,7 @@ def _write_code(code: int, out: Any, state: Any) -> None:
     state[CHARS] += 1
 
 
-@njit(cache=True)
+@_compiled
 def _write_text(data: Any, at: int, out: Any, state: Any) -> int:
     """Write text from ``at`` on up to the next tag; return where that is (the file ends with one)."""
     while data[at] != 60:
@@ -320,26 +329,23 @@ def _write_text(data: Any, at: int, out: Any, state: Any) -> int:
         if state[WAITING] == _IF_WORD or state[WAITING] == _IF_LETTER:
             follows = _is_word(data, at) and not (state[WAITING] == _IF_LETTER and byte < 65)
             state[WAITING] = _SPACE if follows else _NONE
-        if 32 < byte < 0x7F and byte != 38:
+        kind = _KINDS[byte]
+        if kind == 1:
             if state[WAITING] != _NONE:
                 _write_waiting(out, state)
-            end = start = state[BYTES]
-            while True:
-                while 32 < byte < 0x7F and byte != 38 and byte != 60:
-                    out[end] = byte
-                    end += 1
-                    at += 1
-                    byte = data[at]
-                # one space between plain characters: most are
-                following = data[at + 1] if byte == 32 else 0
-                if not (32 < following < 0x7F and following != 38 and following != 60):
-                    break
-                out[end] = 32
-                end += 1
+            start = state[BYTES]
+            offset = start - at
+            chars = 0
+            # without a branch that depends on where words end, which no processor can foresee
+            while kind:
+                out[at + offset] = byte
+                chars += byte & 0xC0 != 0x80
                 at += 1
-                byte = following
-            state[BYTES] = end
-            state[CHARS] += end - start
+                byte = data[at]
+                following = _KINDS[byte]
+                kind = following & 1 | (following >> 1 & _KINDS[data[at + 1]])
+            state[BYTES] = at + offset
+            state[CHARS] += chars
         elif byte <= 32:
             _space(state)
             at += 1
@@ -351,7 +357,7 @@ def _write_text(data: Any, at: int, out: Any, state: Any) -> int:
             at = end + 1
         elif byte == 0x7F:
             at += 1
-        elif byte == 0xC2 or byte == 0xE2 or byte == 0xEF:  # among them are white space and invisible marks
+        else:  # among these are white space and invisible marks
             if byte == 0xC2:
                 code = (byte & 31) << 6 | (data[at + 1] & 63)
                 at += 2
@@ -359,23 +365,10 @@ def _write_text(data: Any, at: int, out: Any, state: Any) -> int:
                 code = (byte & 15) << 12 | (data[at + 1] & 63) << 6 | (data[at + 2] & 63)
                 at += 3
             _write_code(code, out, state)
-        else:
-            if state[WAITING] != _NONE:
-                _write_waiting(out, state)
-            end = state[BYTES]
-            out[end] = byte
-            at += 1
-            end += 1
-            while data[at] & 0xC0 == 0x80:
-                out[end] = data[at]
-                at += 1
-                end += 1
-            state[BYTES] = end
-            state[CHARS] += 1
     return at
 
 
-@njit(cache=True)
+@_compiled
 def _instruction(data: Any, at: int, end: int, out: Any, state: Any, calls: Any, spans: Any) -> None:
     """Note an instruction that opens or closes text no longer in force; amendments part words in any case."""
     if end - at < 14 or data[at + 2] != 67 or data[at + 3] != 76 or data[at + 4] != 71 or data[at + 8] != 70:
@@ -403,7 +396,7 @@ def _instruction(data: Any, at: int, end: int, out: Any, state: Any, calls: Any,
         state[WAITING] = _IF_WORD
 
 
-@njit(cache=True)
+@_compiled
 def flatten(
     data: Any,
     start: int,
@@ -420,6 +413,9 @@ def flatten(
     calls: Any,
     unknown: Any,
     state: Any,
+    lists: Any,
+    pairs: Any,
+    spans: Any,
     max_depth: int,
     max_tag: int,
 ) -> None:
@@ -431,9 +427,6 @@ def flatten(
     ``strings`` and ``offsets`` the strings to print. The text goes to ``out``, the calls of rules to ``calls``, tags
     with attributes not known yet to ``unknown``, counts to ``state``.
     """
-    lists = np.zeros(max_depth + 2, np.int64)
-    pairs = np.zeros(max_depth + 2, np.uint8)
-    spans = np.zeros(_OPEN_SPANS, np.uint64)
     room = out.size - 1024
     size = data.size
     at = start
