@@ -126,7 +126,7 @@ END: dict[str, Any] = {
     **dict.fromkeys((*tables.CATALOGUE_CELLS, *tables.GOODS_CELLS), tables.close_catalogue_cell),
     "TITLE": structure.close_title,
     "PREAMBLE": structure.close_part,
-    "ENACTING.TERMS": structure.close_part,
+    "FINAL": structure.close_part,
     "DIVISION": structure.close_span,
     "GR.VISA": caselaw.close_passage,
     "CONS.ANNEX": structure.close_span,

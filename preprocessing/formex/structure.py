@@ -59,7 +59,7 @@ def close_span(reader: FileReader) -> None:
 
 
 def close_part(reader: FileReader) -> None:
-    """End the preamble or the enacting terms: their footnotes follow, as at the foot of a page."""
+    """End the preamble or the act with its signatures: their footnotes follow, as at the foot of a page."""
     reader.put(BREAK)
     if not reader.guard and reader.waiting_notes:
         reader.flush_notes()

@@ -36,7 +36,7 @@ _SIGNED_DIGITS = re.compile(r"[+−-]?\d+[+−-]?|[+−-]")
 _DASHED_DIGITS = re.compile(r"–\d+|\d*–")
 
 _LONG_NUMBER = re.compile(r"([+−–-]?)([1-9]\d{3,30})([.,]\d+)?", re.ASCII)
-_CUSTOMS_CODE = re.compile(r"(ex)?\s?(\d{4})((?:\d\d){1,3})", re.ASCII)
+_CUSTOMS_CODE = re.compile(r"(ex)?\s?(\d{4})((?:\d\d){0,3})", re.ASCII)
 _PAIRS = re.compile(r"\d\d")
 
 _CELL_MARK = re.compile(f"{CELL}[^{COLUMN}]*{COLUMN}")

@@ -37,7 +37,7 @@ def schemas() -> list[Any]:
 
 
 def test_start_and_end_have_rules_for_the_same_elements() -> None:
-    starts_like_a_block = {"TERM", "PREAMBLE", "ENACTING.TERMS", *elements.LABELS}
+    starts_like_a_block = {"TERM", "PREAMBLE", "FINAL", *elements.LABELS}
     ends_like_a_block = {"DEFINITION", "TOC.HD.REF", "ITEM.REF", "SUBJECTS", "SUMMARY.NP"}
     starts = rules.START.keys() | rules.PRINTED.keys()
     assert rules.DEPENDS_ON.keys() == rules.PRINTED.keys() | rules.LISTS.keys() | rules.IDLE.keys()

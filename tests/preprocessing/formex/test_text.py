@@ -58,15 +58,16 @@ def test_a_mark_after_a_block_ends_its_last_line() -> None:
     assert lines("<P>None:</P><P>—</P><P>… .</P>") == ["None:", "—", "… ."]
 
 
-def test_footnotes_follow_the_preamble_the_enacting_terms_and_each_annex() -> None:
+def test_footnotes_follow_the_preamble_the_final_formula_and_each_annex() -> None:
     note = '<NOTE NOTE.ID="{0}"><P>OJ {0}.</P></NOTE>'.format
     body = f"""<PREAMBLE><GR.VISA><VISA>Seen{note("A")},</VISA></GR.VISA><GR.CONSID><CONSID><NP><NO.P>(1)</NO.P>
       <TXT>So.</TXT></NP></CONSID></GR.CONSID></PREAMBLE><ENACTING.TERMS>
       <ARTICLE><TI.ART>Article 1</TI.ART><ALINEA>One{note("B")}.</ALINEA></ARTICLE>
       <ARTICLE><TI.ART>Article 2</TI.ART><ALINEA>Two.</ALINEA></ARTICLE></ENACTING.TERMS>
+      <FINAL><P>This binds all.</P></FINAL>
       <CONS.ANNEX><TITLE><TI><P>ANNEX</P></TI></TITLE><CONTENTS><P>Three{note("C")}.</P></CONTENTS></CONS.ANNEX>"""
     preamble = ["Seen [1],", "(1) So.", "[1] OJ A."]
-    terms = ["Article 1", "One [2].", "Article 2", "Two.", "[2] OJ B."]
+    terms = ["Article 1", "One [2].", "Article 2", "Two.", "This binds all.", "[2] OJ B."]
     assert lines(body) == [*preamble, *terms, "ANNEX", "Three [3].", "[3] OJ C."]
 
 
@@ -143,6 +144,7 @@ def test_tails_of_processing_instructions_are_text() -> None:
         ("CN", "ex811292", "ex\u00a08112\u00a092"),
         ("TARIC", "0810301025", "0810\u00a030\u00a010\u00a025"),
         ("CN", "0810", "0810"),
+        ("CN", "ex0810", "ex\u00a00810"),
         ("CODE", "08103010", "08103010"),
         ("DECIMAL", "1234,5", "1\u00a0234,5"),
     ],
