@@ -82,6 +82,21 @@ def load_blend(path: Path) -> Blend:
         UsageError: no such file, or it is not a blend file.
         RecipeError: a dataset that it names is missing.
     """
+    blend = read_blend(path)
+    for entry in blend.train + blend.validation:
+        for suffix in (".bin", ".idx"):
+            file = entry.prefix.with_name(entry.prefix.name + suffix)
+            if not file.is_file():
+                raise RecipeError(f"{file} is missing, though {path} names it; run preprocess again")
+    return blend
+
+
+def read_blend(path: Path) -> Blend:
+    """Read a blend file, whether its datasets are there or not.
+
+    Raises:
+        UsageError: no such file, or it is not a blend file.
+    """
     import yaml
 
     if not path.is_file():
@@ -103,11 +118,6 @@ def load_blend(path: Path) -> Blend:
         ) from error
     if not blend.train:
         raise UsageError(f"{path} lists no training data; run preprocess again")
-    for entry in blend.train + blend.validation:
-        for suffix in (".bin", ".idx"):
-            file = entry.prefix.with_name(entry.prefix.name + suffix)
-            if not file.is_file():
-                raise RecipeError(f"{file} is missing, though {path} names it; run preprocess again")
     return blend
 
 
