@@ -33,6 +33,9 @@ _SHORT = re.compile(r"(?P<sector>[0-9])(?P<year>\d{2})(?P<rest>[A-Z].*)")
 # The Communities began in 1952: a two-digit year from 50 on is of the last century.
 _CENTURY_TURN = 50
 
+# Until 2012 one letter said both which court and what of it: judgments, orders, opinions, rulings.
+_OLD_CASE_TYPES = {"J": "CJ", "O": "CO", "C": "CC", "V": "CV", "X": "CX", "A": "TJ", "B": "TO"}
+
 #: Letters of the legal acts of sector 3 by document type.
 TYPE_LETTERS = {"regulation": "R", "directive": "L", "decision": "D", "recommendation": "H"}
 
@@ -108,20 +111,23 @@ def is_celex(text: str) -> bool:
 
 
 def expand_short_form(text: str) -> str:
-    """Turn the two-digit-year form of old files into the full one: ``305L0051`` -> ``32005L0051``.
+    """Turn the forms of old files into today's: ``305L0051`` -> ``32005L0051``, ``61999J0513`` -> ``61999CJ0513``.
 
-    A full form comes back as it is.
+    Today's form comes back as it is.
 
     Raises:
         ValueError: it is neither.
     """
     bare = text.strip()
-    if is_celex(bare):
-        return str(parse_celex(bare))
-    match = _SHORT.fullmatch(bare)
-    if match is None:
-        raise ValueError(f"neither a full nor a short CELEX number: {text!r}")
-    return str(parse_celex(f"{match['sector']}{full_year(int(match['year']))}{match['rest']}"))
+    if not is_celex(bare):
+        match = _SHORT.fullmatch(bare)
+        if match is None:
+            raise ValueError(f"neither a full nor a short CELEX number: {text!r}")
+        bare = f"{match['sector']}{full_year(int(match['year']))}{match['rest']}"
+    celex = parse_celex(bare)
+    if celex.sector == "6":
+        celex = replace(celex, type=_OLD_CASE_TYPES.get(celex.type, celex.type))
+    return str(celex)
 
 
 def full_year(year: int) -> int:

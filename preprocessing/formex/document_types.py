@@ -60,7 +60,8 @@ _WORDS = {
         korigend popravek rättelse""",
     "regulation": """
         regulation règlement *verordnung reglamento regulamento регламент *nařízení *forordning κανονισμ *määrus *asetu
-        rialachán *uredb *rendelet regolament reglament regula *verordening *rozporządzeni *nariadeni *förordning""",
+        rialachán *uredb *rendelet regolament reglament regula regulā regulu
+        *verordening *rozporządzeni *nariadeni *förordning""",
     "directive": """
         directive *richtlinie directiva diretiva директив *směrnic *direktiv *direktiiv οδηγία treoir *irányelv
         direttiva direktyv direktīv *richtlijn *dyrektyw *smernic""",
@@ -96,6 +97,17 @@ def document_type(root: str, legal_value: str, title: str) -> str:
         if legal_value.startswith(prefix):
             return kind
     return next(types_in_title(title), "other")
+
+
+def type_beside(title: str, number: str) -> str | None:
+    """Return the type that the word nearest to ``number`` names: before it in most languages, after it in Hungarian."""
+    place = title.find(number)
+    words = [
+        (match.start() - place, match) for match in _TITLE_WORD.finditer(title) if match.lastgroup != "corrigendum"
+    ]
+    if place < 0 or not words:
+        return None
+    return min(words, key=lambda word: abs(word[0]))[1].lastgroup
 
 
 def types_in_title(title: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ OFFICIAL = frozenset([
 _IN_NAME = (
     re.compile(r"^CL?\d{4}[A-Z]{1,2}\d{4}([A-Z]{2})\d"),  # CL2013R0575EN0210010.0001.xml
     re.compile(r"^[A-Z]{1,2}_?\d{4,9}[A-Z]?([A-Z]{2})\."),  # L_2016119EN.01000101.xml
+    re.compile(r"^ECR[A-Z]{2}\d{4}([A-Z]{2})[A-Z]\."),  # ECRCJ1999ENA.0800721301.xml
     re.compile(r"[._]([A-Za-z]{2})[._]"),  # 62018CJ0311.en.fmx.xml, JOx_FMX_EN_2016.ZIP
 )
 

@@ -10,8 +10,17 @@ import re
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from preprocessing.celex import TYPE_LETTERS, base_celex, consolidated_celex, derive_celex, full_year
+from preprocessing.celex import (
+    TYPE_LETTERS,
+    base_celex,
+    consolidated_celex,
+    derive_celex,
+    full_year,
+    is_celex,
+    parse_celex,
+)
 from preprocessing.citations.acts import named_acts
+from preprocessing.formex.caselaw import CASE_LAW
 from preprocessing.formex.dates import date_in_words, iso_date
 from preprocessing.formex.descriptions import (
     Description,
@@ -22,7 +31,7 @@ from preprocessing.formex.descriptions import (
     text_of,
     words_of,
 )
-from preprocessing.formex.document_types import celex_letter, document_type, types_in_title
+from preprocessing.formex.document_types import celex_letter, document_type, type_beside, types_in_title
 from preprocessing.formex.language import language_of_path
 from preprocessing.formex.notices import Notice
 from preprocessing.formex.parsed import ParsedFile
@@ -49,6 +58,8 @@ def identify(file: ParsedFile, description: Description | None, source: str, not
     identity = _identify_by_files(file, description, source)
     if notice is not None:
         _add_notice(identity, notice, consolidated="INFO.CONSLEG" in file.metadata)
+    if identity.celex is None:
+        _add_path(identity, source, is_case=file.root in CASE_LAW)
     identity.date = identity.date or date_in_words(identity.title[:_TITLE_LENGTH])
     return identity
 
@@ -70,6 +81,22 @@ def _add_notice(identity: Identity, notice: Notice, consolidated: bool) -> None:
     identity.celex, identity.base_celex = notice.celex, base
 
 
+def _add_path(identity: Identity, source: str, is_case: bool) -> None:
+    """Take the number from a name, ``62099CJ0001.xml`` or a folder of that name, unless it is of something else."""
+    names = (
+        name for part in reversed(_PARTS_OF_PATH.split(source.upper())) for name in (part, *re.split("[._]", part))
+    )
+    named = next((parse_celex(name) for name in names if is_celex(name)), None)
+    if named is None or (named.sector == "6") != is_case:
+        return
+    base, kind = str(named.base), identity.document_type
+    if identity.base_celex not in (None, base) or not named.type.endswith(_LETTERS_BY_KIND.get(kind, "")):
+        return
+    identity.base_celex = base
+    if kind != "annex" and (kind == "corrigendum") == (named.corrigendum is not None) and named.date is None:
+        identity.celex = str(named)
+
+
 def _identify_by_files(file: ParsedFile, description: Description | None, source: str) -> Identity:
     described = description or Description([])
     own = file.metadata.get("BIB.INSTANCE")
@@ -78,7 +105,9 @@ def _identify_by_files(file: ParsedFile, description: Description | None, source
     case = next((tree for tag, tree in file.metadata.items() if tag in _CASE_METADATA), None)
     first_act = family.find("BIB.DATA") if family is not None else None
 
+    header = file.metadata.get("CURR.TITLE")  # of old reports of cases, which have no other title
     title = file.title or words_of(first_act.find("TITLE") if first_act is not None else None) or described.title
+    title = title or " ".join(words_of(part) for part in (header if header is not None else ()))
     legal_value = described.legal_value
     if not legal_value and consolidation is not None:
         legal_value = consolidation.get("LEG.VAL", "").upper()
@@ -101,6 +130,7 @@ def _identify_by_files(file: ParsedFile, description: Description | None, source
         _identify_consolidated(identity, consolidation, first_act, described)
         return identity
     identity.date = identity.date or date_of(own, "DATE") or title_date or date_of(case, "DATE")
+    identity.date = identity.date or date_of(header, ".//DATE")
     if case is not None:
         identity.celex = full_celex(text_of(case, "NO.CELEX")) or _of_case(file.root, case)
     elif identity.document_type == "corrigendum":
@@ -112,6 +142,8 @@ def _identify_by_files(file: ParsedFile, description: Description | None, source
     return identity
 
 
+_PARTS_OF_PATH = re.compile(r"[/\\!]+")
+_LETTERS_BY_KIND = {**TYPE_LETTERS, "judgment": "J", "order": "O", "advocate_general_opinion": "C"}
 _CASE_METADATA = (
     *("BIB.CASE", "BIB.CONCLUSION", "BIB.DECISION.ECR", "BIB.JUDGMENT", "BIB.OPINION", "BIB.ORDER"),
     *("BIB.REPORT.HEARING", "BIB.RULING", "BIB.SUMMARY"),
@@ -158,8 +190,10 @@ def _identify_corrigendum(identity: Identity, legal_value: str, described: Descr
     kind = next((kind for kind in kinds if kind in TYPE_LETTERS), "")
     if mentioned:
         identity.base_celex = mentioned.celex
-    elif described.corrected:
-        identity.base_celex = _numbered(_letter(kind, "", described.corrected), described.corrected)
+    elif corrected := described.corrected:
+        printed = (corrected.number, corrected.year) if corrected.number_first else (corrected.year, corrected.number)
+        kind = type_beside(identity.title, "/".join(map(str, printed))) or kind
+        identity.base_celex = _numbered(_letter(kind, "", corrected), corrected)
 
 
 def _derived(identity: Identity, legal_value: str, described: Description, own: Element | None) -> str | None:

@@ -96,6 +96,19 @@ def test_short_forms_of_corrigenda_and_treaties_expand_too() -> None:
         expand_short_form("Regulation 95/46")
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("61999J0513", "61999CJ0513"),
+        ("699J0513", "61999CJ0513"),
+        ("61999A0007", "61999TJ0007"),
+        ("61999C0513", "61999CC0513"),
+    ],
+)
+def test_numbers_of_cases_from_before_2012_get_the_letter_of_their_court(old: str, new: str) -> None:
+    assert expand_short_form(old) == new
+
+
 def test_a_consolidated_treaty_belongs_to_the_treaty() -> None:
     assert base_celex("02016M/TXT-20200301") == "12016M/TXT"
 

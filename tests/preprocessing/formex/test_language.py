@@ -67,6 +67,7 @@ def test_strange_characters_hide_no_language() -> None:
     ("path", "language"),
     [
         ("L_2016119EN.01000101.xml", "en"),
+        ("ECRCJ1999SVA.0800721301.xml", "sv"),
         ("L_202401689PT.000101.fmx.xml", "pt"),
         ("a/CL2013R0575FR0210010.0001.xml", "fr"),
         ("62099CJ0007.mt.fmx.xml", "mt"),

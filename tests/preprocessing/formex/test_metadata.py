@@ -80,6 +80,41 @@ def test_a_judgment_carries_its_number_and_takes_its_date_from_its_title() -> No
     assert document.recitals == []
 
 
+def test_an_old_report_of_a_case_has_its_date_and_title_above_its_pages() -> None:
+    data = f"""{DECLARATION}<JUDGMENT><BIB.JUDGMENT><NO.CELEX>61999J0007</NO.CELEX></BIB.JUDGMENT><CURR.TITLE><LEFT>
+      JUDGMENT OF <DATE ISO="19990716">16.7.1999</DATE> - CASE C-7/99</LEFT><RIGHT>CLOUD v RAIN</RIGHT></CURR.TITLE>
+      <TITLE><TI><P><IE/></P></TI></TITLE><JUDGMENT.INIT><P>REFERENCE of <DATE ISO="19980101">1 January 1998</DATE></P>
+      </JUDGMENT.INIT></JUDGMENT>"""
+    document = read(data.encode())
+    assert (document.celex, document.date) == ("61999CJ0007", "1999-07-16")
+    assert document.title == "JUDGMENT OF 16.7.1999 - CASE C-7/99 CLOUD v RAIN"
+    assert document.text == "REFERENCE of 1 January 1998"
+
+
+@pytest.mark.parametrize(
+    ("root", "title", "source", "celex", "base_celex"),
+    [
+        ("ORDER", "Order", "cases/62099CO0007/DOC_1.xml", "62099CO0007", "62099CO0007"),
+        ("CONCLUSION", "Opinion", "a.zip!/62099CC0007.en.fmx.xml", "62099CC0007", "62099CC0007"),
+        ("JUDGMENT", "Judgment", "ECR_62099CJ0007_NL_01.xml", "62099CJ0007", "62099CJ0007"),
+        ("CONCLUSION", "Opinion", "62099CJ0007/DOC_2.xml", None, None),  # beside the judgment in that case
+        ("CORR", "Corrigendum to Directive 99/12/EC", "31999l0012r(02)/en/x.xml", "31999L0012R(02)", "31999L0012"),
+        ("CORR", "Corrigendum to Directive 99/12/EC", "31999L0013R(02)/en/x.xml", None, "31999L0012"),
+        ("CORR", "Corrigendum", "32099R0007/x.xml", None, "32099R0007"),
+        ("ANNEX", "ANNEX II", "32099R0007/x.xml", None, "32099R0007"),
+        ("ACT", "Decision", "32099R0007/x.xml", None, None),
+        ("ACT", "Decision", "62099CJ0007/x.xml", None, None),
+        ("AGR", "Agreement", "22099A0102(01)/x.xml", "22099A0102(01)", "22099A0102(01)"),
+        ("CORR", "Corrigendum", "02099R0007-20990101/x.xml", None, "32099R0007"),
+    ],
+)
+def test_what_files_and_folders_are_named_by_is_a_number_where_none_is_given(
+    root: str, title: str, source: str, celex: str | None, base_celex: str | None
+) -> None:
+    document = read(act(title=f"<TITLE><TI><P>{title}</P></TI></TITLE>", bib="", root=root), source=source)
+    assert (document.celex, document.base_celex) == (celex, base_celex)
+
+
 def test_a_corrigendum_names_the_act_that_it_corrects() -> None:
     document = read(act(title="<TITLE><TI><P>Corrigendum to Directive 99/12/EC</P></TI></TITLE>", root="CORR"))
     assert (document.document_type, document.celex, document.base_celex) == ("corrigendum", None, "31999L0012")
@@ -216,8 +251,13 @@ def test_the_description_of_a_corrigendum_names_what_it_corrects_in_any_language
     described = description("a.xml", legal_value="CORRIGENDUM", number="", language="FI").replace(
         b"</BIB.DOC>", f"{corrected}</BIB.DOC>".encode()
     )
-    title = "<TITLE><TI><P>Oikaisu komission asetukseen (EU) 2098/7</P></TI></TITLE>"
-    assert read(act(title=title, root="CORR"), described).base_celex == "32098R0007"
+    for title in (
+        "Oikaisu komission asetukseen (EU) 2098/7",
+        "Helyesbítés a 95/46/EK irányelv hatályon kívül helyezéséről szóló, (EU) 2098/7 tanácsi rendelethez",
+        "Labojums Padomes Regulā (ES) 2098/7, ar ko atceļ Direktīvu 95/46/EK",
+    ):
+        data = act(title=f"<TITLE><TI><P>{title}</P></TI></TITLE>", root="CORR")
+        assert read(data, described).base_celex == "32098R0007", title
 
 
 def test_an_impossible_day_is_no_date() -> None:
