@@ -163,6 +163,33 @@ def preprocess(
     _print(summary, as_json)
 
 
+@app.command(rich_help_panel=DATA)
+def check(
+    corpus: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of `preprocess`.", show_default=False)],
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Folder with the model's tokenizer.json.", show_default="the settings' own")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="Documents to decode of each language and split.")] = 5,
+    show: Annotated[bool, typer.Option("--show", help="Print how the decoded documents begin.")] = False,
+    workers: Workers = WORKERS,
+    as_json: Json = False,
+) -> None:
+    """Look whether a corpus is whole and sound, before a training run is paid for.
+
+    Every file against the manifest; every index, token and end-of-text; the table against the datasets; blend and
+    shares; acts and texts on both sides of the split; duplicates. Nothing is changed.
+
+    What could not be looked at is listed as not checked, never as passed. Exit status 1: something is broken.
+
+    Example: python launch.py check data/corpus --tokenizer checkpoints/llama33_70b_hf --show
+    """
+    from tools.check import check as run
+
+    report = run(corpus, tokenizer=tokenizer, samples=samples, show=show, workers=workers)
+    _print(report, as_json)
+    raise typer.Exit(report.exit_status)
+
+
 @app.command("sft-data", rich_help_panel=DATA)
 def sft_data(
     corpus: Corpus,

@@ -76,12 +76,12 @@ def hold_out(document: LegalDocument, numbers: Sequence[str]) -> tuple[LegalDocu
     if not chosen:
         return None
     lines = document.text.split("\n")
-    keys = [_comparable(line) for line in lines]
+    keys = [comparable(line) for line in lines]
     kept: list[str] = []
     held: list[str] = []
     end = 0  # of the last article found: the lines from here to the next one's end go with that next one
     for article in document.articles:
-        body = [key for line in article.text.split("\n") if (key := _comparable(line))]
+        body = [key for line in article.text.split("\n") if (key := comparable(line))]
         if not body:
             continue
         place = _find(keys, body, end)
@@ -106,7 +106,7 @@ def hold_out(document: LegalDocument, numbers: Sequence[str]) -> tuple[LegalDocu
     return train, replace(validation, recitals=[], annexes=[])
 
 
-def _comparable(line: str) -> str:
+def comparable(line: str) -> str:
     """A line without spaces and footnote calls, which a document's text shows and an article's own text does not."""
     return _NOT_COMPARED.sub("", line)
 

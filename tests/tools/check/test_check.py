@@ -1,0 +1,353 @@
+"""A sound corpus passes; a corpus broken in one way is said to be broken in that way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from preprocessing.corpus.blend import load_blend
+from preprocessing.corpus.indexed import HEADER
+from preprocessing.errors import UsageError
+from tests.preprocessing.corpus.conftest import make_tokenizer
+from tests.tools.check.conftest import edit_rows, reseal
+from tools.check import check
+from tools.check.report import FAILED, NOT_CHECKED, PASSED, CheckReport
+
+ROOT = Path(__file__).parents[3]
+
+
+def failed(report: CheckReport) -> dict[str, str]:
+    """Return what is broken: the checks that failed, with their problems in one text."""
+    assert report.exit_status == (1 if any(item.problems for item in report.checks) else 0)
+    return {item.name: "; ".join(item.problems) for item in report.checks if item.state == FAILED}
+
+
+def change_bytes(path: Path, place: int, value: bytes) -> None:
+    data = bytearray(path.read_bytes())
+    data[place : place + len(value)] = value
+    path.write_bytes(data)
+
+
+def ids_of(folder: Path, name: str) -> np.ndarray:
+    return np.memmap(folder / "cpt" / f"{name}.bin", np.uint16, mode="r+")
+
+
+def test_a_sound_corpus_passes_every_check(sound_corpus: Path, tokenizer_folder: Path):
+    report = check(sound_corpus, tokenizer=tokenizer_folder, samples=3, show=True)
+    assert {item.name: item.text() for item in report.checks if item.state != PASSED} == {}
+    assert report.exit_status == 0
+    assert {sample.dataset for sample in report.samples} == {
+        f"{language}/{split}" for language in ("en", "fr", "de", "es", "pt") for split in ("train", "validation")
+    }
+    assert "(EU) 2099/" in report.samples[0].text
+
+
+def test_the_result_is_the_same_over_several_processes(
+    sound_corpus: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tools.check.work.BYTES_WORTH_A_POOL", 0)
+    spread = check(sound_corpus, tokenizer=tokenizer_folder, workers=2)
+    assert spread.to_dict() == check(sound_corpus, tokenizer=tokenizer_folder).to_dict()
+
+
+def test_what_needs_the_tokenizer_is_not_checked_without_it(sound_corpus: Path):
+    report = check(sound_corpus)
+    states = {item.name: item.state for item in report.checks}
+    assert (states["tokenizer"], states["samples"]) == (NOT_CHECKED, NOT_CHECKED)
+    assert report.exit_status == 0
+    assert "give --tokenizer DIR" in report.text()
+
+
+def test_another_tokenizer_is_refused(sound_corpus: Path, tmp_path: Path):
+    report = check(sound_corpus, tokenizer=make_tokenizer(tmp_path / "other", vocab_size=380))
+    assert "is not that of the blend" in failed(report)["tokenizer"]
+
+
+def test_a_flipped_bit_is_found_by_its_checksum(corpus: Path):
+    file = corpus / "cpt" / "en" / "train.bin"
+    change_bytes(file, 1000, bytes([file.read_bytes()[1000] ^ 1]))
+    assert "cpt/en/train.bin has changed" in failed(check(corpus))["files"]
+
+
+def test_a_changed_token_is_found_by_decoding(corpus: Path, tokenizer_folder: Path):
+    ids = ids_of(corpus, "fr/validation")
+    ids[10] = ids[10] - 1 if ids[10] else 1
+    ids.flush()
+    reseal(corpus)
+    assert "cpt/fr/validation document 0" in failed(check(corpus, tokenizer=tokenizer_folder))["samples"]
+
+
+def test_a_missing_and_a_foreign_file_are_named(corpus: Path):
+    (corpus / "cpt" / "de" / "train.bin").unlink()
+    (corpus / "documents" / "notes.parquet").write_bytes(b"PAR1")
+    found = failed(check(corpus))
+    assert "cpt/de/train.bin is missing" in found["files"]
+    assert "documents/notes.parquet is not in the manifest" in found["files"]
+    assert "cpt/de/train.bin: No such file" in found["indices"]
+    assert "documents/notes.parquet cannot be read as Parquet" in found["documents"]
+
+
+def test_what_preprocess_keeps_for_its_next_run_is_not_foreign(corpus: Path):
+    (corpus / "work").mkdir()
+    (corpus / "work" / "00001.arrow").write_bytes(b"staged")
+    (corpus / "building.partial").mkdir()
+    (corpus / "building.partial" / "half").write_bytes(b"")
+    assert failed(check(corpus)) == {}
+
+
+def test_a_missing_or_damaged_manifest_is_a_failure(corpus: Path):
+    manifest = (corpus / "manifest.json").read_text()
+    (corpus / "manifest.json").write_text(manifest.replace("cpt/en/train.bin", "../en/train.bin"))
+    assert "it lists '../en/train.bin'" in failed(check(corpus))["files"]
+    (corpus / "manifest.json").write_text(manifest[:100])
+    assert "manifest.json is damaged" in failed(check(corpus))["files"]
+    (corpus / "manifest.json").unlink()
+    assert "manifest.json is missing" in failed(check(corpus))["files"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "problem"),
+    [
+        (0, b"NOINDEX", "does not begin with its 34 bytes of header"),
+        (17, b"\x07", "version 1, type 7"),
+        (18, b"\x08", "do not fit together"),
+        (HEADER.size, b"\x00\x00\x00\x00", "document 0 has 0 tokens"),
+        (HEADER.size, b"\xff\xff\xff\xff", "document 0 has -1 tokens"),
+        (HEADER.size + 4 * 7 + 8, b"\x02", "document 1 begins at byte"),
+        (HEADER.size + 12 * 7 + 8, b"\x02", "border 1 is 2"),
+    ],
+)
+def test_a_damaged_index_is_found(corpus: Path, place: int, value: bytes, problem: str):
+    index = corpus / "cpt" / "es" / "train.idx"
+    assert HEADER.unpack_from(index.read_bytes())[3] == 7
+    change_bytes(index, place, value)
+    reseal(corpus)
+    assert problem in failed(check(corpus))["indices"]
+
+
+def test_a_truncated_index_is_found(corpus: Path):
+    index = corpus / "cpt" / "es" / "train.idx"
+    index.write_bytes(index.read_bytes()[:-8])
+    reseal(corpus)
+    found = failed(check(corpus))
+    assert "cpt/es/train.idx has" in found["indices"]
+    assert "rows belong to cpt/es/train, which is missing or cannot be read" in found["documents"]
+
+
+def test_a_shortened_bin_is_found(corpus: Path):
+    tokens = corpus / "cpt" / "es" / "train.bin"
+    tokens.write_bytes(tokens.read_bytes()[:-2])
+    reseal(corpus)
+    assert "cpt/es/train: the .bin has" in failed(check(corpus))["indices"]
+
+
+def test_ids_of_a_type_that_does_not_fit_the_vocabulary_are_found(corpus: Path):
+    tokens, index = (corpus / "cpt" / "es" / f"train.{end}" for end in ("bin", "idx"))
+    np.fromfile(tokens, np.uint16).astype(np.int32).tofile(tokens)
+    data = bytearray(index.read_bytes())
+    data[17] = 4
+    starts = np.frombuffer(data, "<i8", 7, HEADER.size + 4 * 7) * 2
+    data[HEADER.size + 4 * 7 : HEADER.size + 12 * 7] = starts.astype("<i8").tobytes()
+    index.write_bytes(data)
+    reseal(corpus)
+    assert failed(check(corpus)).keys() == {"indices"}
+    assert "ids are stored as int32, uint16 fits" in failed(check(corpus))["indices"]
+
+
+def test_swapped_files_are_found(corpus: Path, tokenizer_folder: Path):
+    for end in ("bin", "idx"):
+        one, other = (corpus / "cpt" / language / f"train.{end}" for language in ("en", "fr"))
+        spare = one.with_suffix(".spare")
+        one.rename(spare)
+        other.rename(one)
+        spare.rename(other)
+    assert "cpt/en/train.bin" in failed(check(corpus))["files"]
+    reseal(corpus)
+    found = failed(check(corpus, tokenizer=tokenizer_folder))
+    assert "cpt/blend.yaml, train, en" in found["blends"]
+    assert "cpt/en/train document 0" in found["samples"]
+
+
+def test_an_id_outside_the_vocabulary_is_found(corpus: Path):
+    ids = ids_of(corpus, "pt/train")
+    ids[3] = 60000
+    ids.flush()
+    reseal(corpus)
+    found = failed(check(corpus))
+    assert found.keys() == {"tokens"}
+    assert "cpt/pt/train.bin: document 0 holds id 60000" in found["tokens"]
+
+
+def test_a_missing_end_of_text_is_found(corpus: Path):
+    lengths = np.frombuffer((corpus / "cpt" / "pt" / "train.idx").read_bytes(), "<i4", 7, HEADER.size)
+    ids = ids_of(corpus, "pt/train")
+    ids[lengths[0] - 1] = 5
+    ids.flush()
+    reseal(corpus)
+    found = failed(check(corpus))
+    assert found.keys() == {"end-of-text"}
+    assert "cpt/pt/train document 0 (32099" in found["end-of-text"]
+
+
+def test_an_end_of_text_inside_a_document_is_found(corpus: Path):
+    ids = ids_of(corpus, "pt/train")
+    ids[3] = load_blend(corpus / "cpt" / "blend.yaml").end_of_text_id
+    ids.flush()
+    reseal(corpus)
+    found = failed(check(corpus))
+    assert found.keys() == {"end-of-text"}
+    assert "stands 1 times inside it, 0 times in its text" in found["end-of-text"]
+
+
+def test_an_end_of_text_that_the_text_itself_says_is_none_of_it(corpus: Path):
+    ids = ids_of(corpus, "pt/validation")
+    ids[3] = load_blend(corpus / "cpt" / "blend.yaml").end_of_text_id
+    ids.flush()
+
+    def say_so(rows: list[dict]) -> None:
+        for row in rows:
+            if (row["language"], row["split"]) == ("pt", "validation"):
+                row["text"] = "It says <|end_of_text|> here.\n" + row["text"]
+
+    for shard in range(4):
+        edit_rows(corpus, say_so, shard)
+    assert failed(check(corpus)) == {}
+
+
+def test_a_row_too_few_is_found(corpus: Path):
+    edit_rows(corpus, lambda rows: rows.pop())
+    assert "documents, the table" in failed(check(corpus))["documents"]
+
+
+def test_lengths_are_compared_where_the_table_has_them(corpus: Path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    lengths = {
+        path.parent.name + "/" + path.stem: np.frombuffer(
+            path.read_bytes(), "<i4", HEADER.unpack_from(path.read_bytes())[3], HEADER.size
+        ).tolist()
+        for path in (corpus / "cpt").glob("*/*.idx")
+    }
+    for file in sorted((corpus / "documents").glob("*.parquet")):
+        table = pq.read_table(file)
+        if "tokens" in table.column_names:
+            table = table.drop_columns(["tokens"])
+        names = zip(table["language"].to_pylist(), table["split"].to_pylist(), strict=True)
+        column = pa.array([lengths[f"{language}/{split}"].pop(0) for language, split in names], pa.int32())
+        pq.write_table(table.append_column("tokens", column), file)
+    reseal(corpus)
+    assert failed(check(corpus)) == {}
+
+    def shorten(rows: list[dict]) -> None:
+        rows[0]["tokens"] -= 1
+
+    edit_rows(corpus, shorten)
+    found = failed(check(corpus))
+    assert found.keys() == {"documents"}
+    assert "tokens, " in found["documents"]
+    assert "by the table" in found["documents"]
+
+
+def test_a_duplicate_row_is_found(corpus: Path):
+    edit_rows(corpus, lambda rows: rows.append(dict(rows[0])))
+    found = failed(check(corpus))
+    assert "has 2 rows" in found["duplicates"]
+    assert "documents" in found
+
+
+def test_a_text_that_comes_twice_under_two_names_is_found(corpus: Path):
+    def copy(rows: list[dict]) -> None:
+        twin = next(row for row in rows[1:] if row["language"] == rows[0]["language"])
+        twin["text"] = rows[0]["text"].replace(" ", "\u00a0\n ")
+
+    edit_rows(corpus, copy)
+    assert "2 documents have one text" in failed(check(corpus))["duplicates"]
+
+
+def test_a_validation_act_in_training_is_found(corpus: Path):
+    def move(rows: list[dict]) -> None:
+        held_out = next(row for row in rows if row["split"] == "validation")
+        rows.append({**held_out, "split": "train", "id": held_out["id"] + "-again"})
+
+    shard = next(number for number in range(4) if has_validation(corpus, number))
+    edit_rows(corpus, move, shard)
+    found = failed(check(corpus))["leakage"]
+    assert "is in training and in validation" in found
+    assert "the same text is in training and in validation" in found
+
+
+def has_validation(folder: Path, shard: int) -> bool:
+    import pyarrow.parquet as pq
+
+    return "validation" in pq.read_table(sorted((folder / "documents").glob("*.parquet"))[shard])["split"].to_pylist()
+
+
+def test_held_out_articles_of_a_single_act_are_no_leak(one_act_corpus: Path, tokenizer_folder: Path):
+    report = check(one_act_corpus, tokenizer=tokenizer_folder)
+    assert {item.name: item.text() for item in report.checks if item.state != PASSED} == {}
+    assert "2 documents of held-out articles" in report.text()
+
+
+def test_a_held_out_article_in_the_training_text_is_found(one_act_corpus: Path, tmp_path: Path):
+    corpus = Path(shutil.copytree(one_act_corpus, tmp_path / "corpus", symlinks=True))
+
+    def give_back(rows: list[dict]) -> None:
+        held_out = next(row for row in rows if row["id"].endswith("#held-out") and row["language"] == "fr")
+        training = next(row for row in rows if row["split"] == "train" and row["language"] == "fr")
+        training["text"] += "\n" + held_out["text"]
+
+    edit_rows(corpus, give_back)
+    assert "stands in the training text of" in failed(check(corpus))["leakage"]
+
+
+def test_edited_weights_are_found(corpus: Path):
+    blend = corpus / "cpt" / "blend.yaml"
+    blend.write_text(blend.read_text().replace("weight: 0.35", "weight: 0.70"))
+    reseal(corpus)
+    found = failed(check(corpus))
+    assert found.keys() == {"shares"}
+    assert "en has 51.85% of the mix, 35.00% was wanted" in found["shares"]
+
+
+def test_a_blend_of_other_datasets_is_found(corpus: Path):
+    blend = corpus / "cpt" / "blend.yaml"
+    blend.write_text(blend.read_text().replace("en/train", "en/trains").replace("fr/validation", "fr/train"))
+    reseal(corpus)
+    found = failed(check(corpus))["blends"]
+    assert "trains in" in found
+    assert "names cpt/fr/train" in found
+    assert "cpt/fr/validation is in no blend file" in found
+
+
+def test_without_a_blend_the_rest_is_checked_as_far_as_it_goes(corpus: Path):
+    (corpus / "cpt" / "blend.yaml").unlink()
+    report = check(corpus)
+    assert "blend.yaml does not exist" in failed(report)["blends"]
+    assert {item.name for item in report.checks if item.state == NOT_CHECKED} >= {"tokens", "end-of-text", "shares"}
+
+
+@pytest.mark.parametrize(("name", "problem"), [("nothing", "does not exist"), ("empty", "is not a corpus")])
+def test_a_folder_that_is_no_corpus_is_wrong_usage(tmp_path: Path, name: str, problem: str):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=problem):
+        check(tmp_path / name)
+
+
+def test_the_command_says_it_all_and_exits_with_1(corpus: Path):
+    (corpus / "report.html").write_text("edited")
+    command = [sys.executable, "launch.py", "check", str(corpus)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "FAILED       files" in run.stdout
+    assert "report.html has 6 bytes" in run.stdout
+    run = subprocess.run([*command, "--json"], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1
+    value = json.loads(run.stdout)
+    assert [item["name"] for item in value["checks"] if item["state"] == FAILED] == ["files"]
