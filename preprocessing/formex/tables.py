@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from preprocessing.formex.taken import take
-from preprocessing.formex.text import BREAK, CELL, COLUMN, INNER_ROW, to_row
+from preprocessing.formex.taken import mark, rewrite, take
+from preprocessing.formex.text import BREAK, CELL, COLUMN, INNER_ROW, format_code, to_row
 
 if TYPE_CHECKING:
     from preprocessing.formex.reader import FileReader
@@ -25,7 +25,7 @@ CATALOGUE_ROWS = ("CN.HEADER", "DEF.HEAD.TA", "DEF.HEAD.VI", "HEADER.LIST.AMEND"
 GOODS_ROWS = ("CN.UNIT", "UNIT.TA")
 #: Their cells. Some have an ALIAS, a number of the column printed below its name.
 CATALOGUE_CELLS = (
-    *("CN.AUT.RATE", "CN.CODE", "CN.CONV.RATE", "CN.RATE", "CN.SUP.UNIT", "DEF.AREA", "DEF.CN.CODE", "DEF.DESC"),
+    *("CN.AUT.RATE", "CN.CONV.RATE", "CN.RATE", "CN.SUP.UNIT", "DEF.AREA", "DEF.CN.CODE", "DEF.DESC"),
     *("DEF.OBS.VAR", "DEF.OBS.VARX", "DEF.PART.RATE", "DEF.REM", "DEF.SH.TARIC", "DEF.SUP.UNIT", "DEF.TA.CODE"),
     *("DEF.THIRD.RATE", "DEF.VARIETY", "EXPORT", "FORMA.H", "GEN.OBS", "HEADER.NEW", "HEADER.OLD", "IMPORT"),
     *("INDEX.MAT", "NAME.VAR", "OBS.VAR", "OPREF", "SH.TARIC", "SPG", "SUP.UNIT", "TA.CODE", "THIRD.RATE"),
@@ -115,6 +115,17 @@ def open_catalogue_cell(reader: FileReader, attributes: Attributes) -> None:
     alias = attributes.get("ALIAS", "")
     reader.closers.append(f" ({alias})" if alias else "")
     reader.put(_CELL)
+
+
+def open_goods_code(reader: FileReader, attributes: Attributes) -> None:
+    """Begin the code of goods, written without the spaces that it is printed with."""
+    open_catalogue_cell(reader, attributes)
+    mark(reader, attributes)
+
+
+def close_goods_code(reader: FileReader) -> None:
+    rewrite(reader, lambda text: format_code(text.strip()))
+    close_catalogue_cell(reader)
 
 
 def close_catalogue_cell(reader: FileReader) -> None:

@@ -176,6 +176,16 @@ def test_what_only_describes_or_lists_documents_is_refused(root: str) -> None:
         read_file(f"<{root}><P>List</P></{root}>".encode())
 
 
+def test_of_files_put_into_one_the_lists_and_descriptions_are_no_text() -> None:
+    title = "<TITLE><TI><P>{}</P></TI></TITLE>".format
+    listed = f"<PUBLICATION><OJ><SECTION>{title('I Legislative acts')}</SECTION></OJ></PUBLICATION>"
+    described = f"<DOC><FMX/><PAPER>{title('A title')}</PAPER></DOC>"
+    data = f"<ALL>{listed}{described}<ACT>{title('The act')}</ACT><ANNEX>{title('ANNEX')}</ANNEX></ALL>"
+    file = read_file(data.encode())
+    assert (file.title, file.lines) == ("The act", ["The act", "ANNEX"])
+    assert len(file.annexes) == 1
+
+
 def test_an_unknown_root_with_formex_in_it_is_read_and_others_are_refused() -> None:
     treaty = read_file(b"<TREATY><TITLE><TI><P>Treaty</P></TI></TITLE><CONTENTS><P>Text.</P></CONTENTS></TREATY>")
     assert (treaty.title, treaty.lines) == ("Treaty", ["Treaty", "Text."])

@@ -54,7 +54,7 @@ def test_goods_are_rows_with_the_dashes_of_their_level() -> None:
     unit = "<CN.UNIT LEVEL='2'><CN.CODE>01011010</CN.CODE><CN.DESC>Clouds</CN.DESC><CN.CONV.RATE><TXT>Free</TXT>"
     assert lines(f"<CN>{header}{unit}</CN.CONV.RATE></CN.UNIT></CN>") == [
         "CN code (1) | Description (2) | Rate | conventional",
-        "01011010 | – – Clouds | Free",
+        "0101\u00a010\u00a010 | – – Clouds | Free",
     ]
 
 
