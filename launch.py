@@ -101,6 +101,82 @@ def sample(
 
 
 @app.command(rich_help_panel=DATA)
+def fetch(
+    celex: Annotated[
+        list[str] | None, typer.Argument(help="CELEX numbers; with --import archives.", show_default=False)
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Gets the zips; `parse` and `preprocess` read it.")] = Path(
+        "data/formex"
+    ),
+    celex_file: Annotated[Path | None, typer.Option(help="CELEX numbers, one a line.")] = None,
+    types: Annotated[
+        str | None, typer.Option("--type", help="regulation, directive, decision, judgment, consolidated, ...")
+    ] = None,
+    years: Annotated[str | None, typer.Option(help="Of the documents: 2016 or 2015-2020.")] = None,
+    in_force: Annotated[bool, typer.Option("--in-force", help="Only acts in force.")] = False,
+    oj: Annotated[str | None, typer.Option(help="Years of the Official Journal, L series: 2022 or 2020-2022.")] = None,
+    import_: Annotated[
+        list[Path] | None, typer.Option("--import", help="Archives of the data dump: check, put in place.")
+    ] = None,
+    languages: Languages = ALL_LANGUAGES,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much it would be.")] = False,
+    retry_missing: Annotated[bool, typer.Option("--retry-missing", help="Ask again for what did not exist.")] = False,
+    rate: Annotated[float, typer.Option(help="Requests a second, all connections together.", min=0.01)] = 5.0,
+    connections: Annotated[int, typer.Option(help="At the same time.", min=1, max=32)] = 4,
+    attempts: Annotated[int, typer.Option(help="For each document, with longer and longer waits.", min=1)] = 5,
+    timeout: Annotated[float, typer.Option(help="Seconds without a byte.", min=0.1)] = 90.0,
+    max_size: Annotated[int, typer.Option(help="MiB of one document.", min=1)] = 512,
+    user_agent: Annotated[str | None, typer.Option(help="How to introduce oneself; add an address.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="A mirror of the Cellar.", show_default="the Cellar")] = None,
+    sparql_url: Annotated[str | None, typer.Option(help="A mirror of its queries.", show_default="the Cellar")] = None,
+    as_json: Json = False,
+) -> None:
+    """Download FORMEX from the Publications Office: by CELEX number, type and years, or year of the Official Journal.
+
+    What became of each document is in OUTPUT/fetch.jsonl.
+
+    A run that was stopped goes on when the same command is given again: what is there is not fetched again.
+
+    Some 100 documents a minute: for the whole of EU law take the data dump and --import its archives.
+
+    Two acts: python launch.py fetch 32016R0679 32024R1689
+
+    A selection: python launch.py fetch --type regulation,directive --years 2015-2020 --in-force --dry-run
+
+    The Official Journal: python launch.py fetch --oj 2022 --languages en,fr
+
+    The data dump: python launch.py fetch --import LEG_EN_FMX_20240101_01_00.zip LEG_MTD_20240101_01_00.zip
+    """
+    from preprocessing.languages import parse_languages
+    from tools.fetch.import_dump import import_dump
+    from tools.fetch.run import fetch as run
+    from tools.fetch.run import make_request
+
+    if import_:
+        _print(import_dump([*import_, *map(Path, celex or ())], output), as_json)
+        return
+    request = make_request(
+        celex or (),
+        celex_file,
+        types,
+        years,
+        in_force,
+        oj,
+        languages=parse_languages(languages),
+        retry_missing=retry_missing,
+        max_mebibytes=max_size,
+        base_url=base_url,
+        sparql_url=sparql_url,
+        rate=rate,
+        connections=connections,
+        attempts=attempts,
+        silence=timeout,
+        user_agent=user_agent,
+    )
+    _print(run(output, request, dry_run), as_json)
+
+
+@app.command(rich_help_panel=DATA)
 def parse(
     paths: Inputs,
     output: Annotated[Path, typer.Option(help="OUT.jsonl or OUT.parquet; what was rejected: OUT.rejected.jsonl.")],

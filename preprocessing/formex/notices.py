@@ -82,6 +82,10 @@ _MOST_BASES = 200
 Fact = tuple[str, str]  # property, value
 
 
+# What a download by number is called: 32016R0679R(02).en.zip, 12012E%2FTXT.en.zip
+_NAMED_BY_CELEX = re.compile(r"(?:^|[/\\])([^/\\]+)\.[a-z]{2}\.zip$")
+
+
 @dataclass
 class Notice:
     """What the metadata archive says about one document; None, empty or "" where it says nothing.
@@ -96,6 +100,13 @@ class Notice:
     publication_date: str | None = None
     document_type: str | None = None
     legal_basis: list[Reference] = field(default_factory=list)
+
+
+def notice_of_name(archive: str) -> Notice | None:
+    """Return what the name of an archive downloaded by its number says: which corrigendum it is, no file in it does."""
+    match = _NAMED_BY_CELEX.search(archive)
+    celex = match[1].replace("%2F", "/") if match else ""
+    return Notice(celex=celex) if is_celex(celex) else None
 
 
 def read_notice(data: bytes, uuid: str = "") -> Notice:

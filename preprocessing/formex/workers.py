@@ -15,7 +15,7 @@ from preprocessing.document import LegalDocument
 from preprocessing.formex.assemble import assemble
 from preprocessing.formex.grouping import Unit, unit_of_file, units_of
 from preprocessing.formex.inputs import Folder, Rejected, folders_of_archive, work_of
-from preprocessing.formex.notices import Notice, read_notice
+from preprocessing.formex.notices import Notice, notice_of_name, read_notice
 from preprocessing.formex.parsed import ParsedFile
 from preprocessing.formex.reader import read_file, warm_up
 from preprocessing.formex.stores import DiskStore, Store, ZipStore, member_source, printable
@@ -177,9 +177,9 @@ class FolderReader:
 
 
 def _read_notice(folder: Folder) -> tuple[Notice | None, list[str]]:
-    """Return what the metadata archive says of the work whose folder this is, and what is wrong with it."""
+    """Return what the metadata archive, or the archive's name, says of this work, and what is wrong with it."""
     if folder.notice is None:
-        return None, []
+        return notice_of_name(folder.archive or ""), []
     archive, member = folder.notice
     try:
         data = _open_archive(archive).read(member, MAX_XML_BYTES) if archive else DiskStore([member]).read(member.name)
