@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from preprocessing.celex import CELEX_PATTERN
+from preprocessing.citations.short_names import short_name_pattern
 from preprocessing.citations.words import WORDS
 
 COMMUNITY = r"EU|EC|EEC|ECSC|CFSP|JHA|UE|CE|CEE|CECA|PESC|JAI|EG|EWG|EGKS|GASP|JI|Euratom"
@@ -43,7 +44,7 @@ class ActPatterns:
     numbered: re.Pattern[str]
     further_number: re.Pattern[str]
     letters: dict[str, str]
-    short_names: tuple[tuple[str, re.Pattern[str]], ...]
+    short_names: re.Pattern[str]
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,7 @@ def act_patterns() -> ActPatterns:
         numbered=re.compile(rf"(?<!\w)(?P<noun>{nouns}){SPACE}+{FIGURES}", re.IGNORECASE),
         further_number=re.compile(rf"(?:{joint}){FIGURES}", re.IGNORECASE),
         letters=letters,
-        short_names=tuple(
-            (celex, re.compile(rf"(?<!\w)(?:{name})(?!\w)", re.IGNORECASE))
-            for words in WORDS.values()
-            for name, celex in words.short_names.items()
-        ),
+        short_names=short_name_pattern(),
     )
 
 

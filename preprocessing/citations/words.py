@@ -1,4 +1,4 @@
-"""The words that citations are made of, once per language: article, kinds of act, subdivisions, short names.
+"""The words that citations are made of, once per language: article, kinds of act, subdivisions.
 
 Everything that finds, writes or names an act or an article takes its words from here.
 """
@@ -48,7 +48,6 @@ class CitationWords:
     range_pattern: str  # between first and last of "Articles 15 to 22"
     joint_words: str  # before the last member of a list, "and|or"
     of_act_pattern: str  # between an article and the act it is an article of
-    short_names: dict[str, str]  # pattern of a well-known name -> CELEX
     types: dict[str, str]
     nouns: tuple[ActNoun, ...]
     prepositions: dict[str, tuple[str, str, str]]
@@ -63,7 +62,6 @@ _LATIN = (
 JOINED_LATIN_SUFFIX = rf"{_LATIN}{{1,2}}\b"
 LATIN_SUFFIX = rf"(?:\s?{_LATIN}){{1,2}}\b"
 LETTER_SUFFIX = r"[a-z]{1,2}(?![\w)])"
-GDPR = "32016R0679"
 SOLE = "sole"  # the number of an act's only article, which prints none
 
 WORDS: dict[str, CitationWords] = {
@@ -79,7 +77,6 @@ WORDS: dict[str, CitationWords] = {
         range_pattern=r"\sto\s|\s?[-–]\s?",
         joint_words=r"and|or",
         of_act_pattern=r"of|in|under|to|from|the|said|council|commission|european parliament and(?: of the)? council",
-        short_names={r"GDPR|General Data Protection Regulation": GDPR},
         types={
             "regulation": "Regulation",
             "directive": "Directive",
@@ -123,7 +120,6 @@ WORDS: dict[str, CitationWords] = {
         range_pattern=r"\sà\s|\s?[-–]\s?",
         joint_words=r"et|ou",
         of_act_pattern=r"du|de|la|le|des|au|dans|dudit|ladite|conseil|commission",
-        short_names={r"RGPD|règlement général sur la protection des données": GDPR},
         types={
             "regulation": "Règlement",
             "directive": "Directive",
@@ -171,7 +167,6 @@ WORDS: dict[str, CitationWords] = {
         range_pattern=r"\sbis\s|\s?[-–]\s?",
         joint_words=r"und|oder|sowie",
         of_act_pattern=r"der|des|dem|den|die|von|aus|in|im|genannten|rates|kommission",
-        short_names={r"DS-?GVO|Datenschutz-?Grundverordnung": GDPR},
         types={
             "regulation": "Verordnung",
             "directive": "Richtlinie",
@@ -240,7 +235,6 @@ WORDS: dict[str, CitationWords] = {
         range_pattern=r"\sal?\s|\s?[-–]\s?",
         joint_words=r"y|o",
         of_act_pattern=r"del?|la|el|los|en|al|dicho|dicha|citado|citada|consejo|comisión",
-        short_names={r"RGPD|Reglamento general de protección de datos": GDPR},
         types={
             "regulation": "Reglamento",
             "directive": "Directiva",
@@ -287,7 +281,6 @@ WORDS: dict[str, CitationWords] = {
         range_pattern=r"\sa\s|\s?[-–]\s?",
         joint_words=r"e|ou",
         of_act_pattern=r"do|da|dos|das|de|no|na|ao|à|o|a|referido|referida|conselho|comissão",
-        short_names={r"RGPD|Regulamento Geral sobre a Proteção de Dados|Regulamento Geral de Proteção de Dados": GDPR},
         types={
             "regulation": "Regulamento",
             "directive": "Diretiva",

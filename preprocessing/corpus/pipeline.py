@@ -24,7 +24,8 @@ from preprocessing.corpus.blend import write_blend
 from preprocessing.corpus.documents import ShardedWriter
 from preprocessing.corpus.holdout import SPLITS, TRAIN, SplitPlan, act_of, articles_to_hold_out
 from preprocessing.corpus.output import building, finished, publish
-from preprocessing.corpus.registry import Registry
+from preprocessing.corpus.registry_file import write_registry
+from preprocessing.corpus.registry_rows import Row, registry_row
 from preprocessing.corpus.report import Intake, build_report
 from preprocessing.corpus.report_html import render
 from preprocessing.corpus.selection import UNWANTED_LANGUAGE, Selection
@@ -89,7 +90,7 @@ def preprocess(
         plan = staged.plan(validation_share, seed)
         counts, datasets = _tokenize(staged.paths, place, plan, facts, languages, workers)
         write_blend(place / "cpt" / "blend.yaml", datasets, facts)
-        staged.registry.save(place / "registry.parquet")
+        write_registry(staged.registry, place / "registry.parquet")
         report = build_report(
             intake=staged.intake,
             counts=counts,
@@ -113,13 +114,13 @@ class _Staged:
 
     paths: list[Path] = field(default_factory=list)
     intake: Intake = field(default_factory=Intake)
-    registry: Registry = field(default_factory=Registry)
+    registry: list[Row | None] = field(default_factory=list)
     acts: dict[str, set[str]] = field(default_factory=dict)  # by language
     articles: dict[str, list[list[str]]] = field(default_factory=dict)  # of each document, in languages of one act
 
     def keep(self, document: LegalDocument) -> None:
         self.intake.keep(document)
-        self.registry.add(document)
+        self.registry.append(registry_row(document))
         acts = self.acts.setdefault(document.language, set())
         acts.add(act_of(document))
         if len(acts) == 1:

@@ -1,117 +1,263 @@
-"""``registry.parquet``: every act of the corpus, to check citations against."""
+"""The registry of acts: what exists, and so what may be cited.
+
+    registry = Registry.load(Path("data/corpus"))
+    registry.has_article("32016R0679", "17")
+    registry.by_name("GDPR").celex
+
+Opening it reads the light columns of ``registry.parquet`` (CELEX, type, date, articles); titles, references and places
+of texts are read when an act is asked for them, some hundred acts at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import difflib
+import io
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from preprocessing.celex import base_celex
+from preprocessing.citations.short_names import known_names, name_key
+from preprocessing.corpus.registry_file import write_acts, write_registry
+from preprocessing.corpus.registry_rows import DEFINED, NAME_SOURCES, Row, comparable, registry_row
 from preprocessing.document import LegalDocument
 from preprocessing.errors import UsageError
 
-# The act itself describes it best; then its newest consolidated version; a corrigendum or annex only if nothing else.
-_ACT, _CONSOLIDATED, _OTHER = 2, 1, 0
+if TYPE_CHECKING:
+    import pyarrow.parquet
+
+_LIGHT = ("celex", "document_type", "date", "languages", "articles", "other_articles", "referenced_by")
+_HEAVY = ("names", "titles", "texts", "references")
+# Of the acts that define a name for some act, so many must mean the same one for the name to be that one's.
+AGREEMENT = 0.75
 
 
-@dataclass
+@dataclass(frozen=True)
+class Named:
+    """What a short name stands for: ``celex``, or None with the ``candidates`` where it may be several, or none."""
+
+    celex: str | None
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TextPlace:
+    """Where the newest text of an act in one language stands: ``row`` of ``documents/file``.
+
+    ``celex`` is the version's own number, ``version`` the ISO date of its consolidation ("" of the act as published);
+    ``file`` and ``row`` are None in a registry that was made without them.
+    """
+
+    language: str
+    celex: str | None
+    version: str
+    articles: list[str]
+    file: str | None
+    row: int | None
+
+
+class _NameOf(NamedTuple):
+    """A short name of the act at ``position``; of ``of`` acts that define it, ``votes`` do so for this one."""
+
+    position: int
+    name: str
+    source: str
+    votes: int
+    of: int
+
+
 class Act:
-    """One act: ``titles`` by language, ``articles`` the numbers that any of its versions has, in order."""
+    """One act of the registry; each property is read from it when it is asked for."""
 
-    celex: str
-    document_type: str
-    date: str | None
-    titles: dict[str, str] = field(default_factory=dict)
-    articles: list[str] = field(default_factory=list)
+    def __init__(self, registry: Registry, position: int) -> None:
+        self._registry = registry
+        self._position = position
+
+    def _light(self, name: str) -> Any:
+        return self._registry._light[name][self._position].as_py()
+
+    def _heavy(self, name: str) -> Any:
+        return self._registry._heavy(name, self._position)
+
+    @property
+    def celex(self) -> str:
+        return self._light("celex")
+
+    @property
+    def document_type(self) -> str:
+        return self._light("document_type")
+
+    @property
+    def date(self) -> str | None:
+        return self._light("date")
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages of its documents, in the order of the training mix."""
+        return self._light("languages")
+
+    @property
+    def articles(self) -> list[str]:
+        """The numbers of the articles of its newest version, in order."""
+        return self._light("articles")
+
+    @property
+    def other_articles(self) -> list[str]:
+        """The numbers of articles that only other versions or languages in the corpus have."""
+        return self._light("other_articles")
+
+    @property
+    def referenced_by(self) -> int:
+        """How many acts of the corpus refer to it."""
+        return self._light("referenced_by")
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Its titles by language: the act's own, else that of its newest version."""
+        return dict(self._heavy("titles"))
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """Its short names by language ("" those of every language), the surest first."""
+        names: dict[str, list[str]] = {}
+        for name in self._heavy("names"):
+            names.setdefault(name["language"], []).append(name["name"])
+        return names
+
+    @property
+    def texts(self) -> list[TextPlace]:
+        """Where its newest texts stand, by language; two places for one of which articles were held out."""
+        return [TextPlace(**place) for place in self._heavy("texts")]
+
+    @property
+    def references(self) -> list[tuple[str, str | None, bool]]:
+        """The provisions of other acts that it refers to: CELEX, article, whether the corpus holds that act."""
+        return [(item["celex"], item["article"], item["in_corpus"]) for item in self._heavy("references")]
 
 
 class Registry:
     """The acts by base CELEX number; a consolidated version or corrigendum is looked up as its act."""
 
-    def __init__(self) -> None:
-        self._acts: dict[str, Act] = {}
-        self._known: dict[str, set[str]] = {}  # article numbers in the form they are compared in
-        self._ranks: dict[tuple[str, str], tuple[int, str]] = {}
+    def __init__(self, file: pyarrow.parquet.ParquetFile | None = None) -> None:
+        self._rows: list[Row | None] = []
+        if file is not None:
+            self._open(file)
 
     def add(self, document: LegalDocument) -> None:
-        """Take what the document says about its act; documents without a CELEX number say nothing."""
-        celex = document.base_celex
-        if not celex:
-            return
-        rank = _rank(document)
-        act = self._acts.get(celex)
-        if act is None:
-            act = self._acts[celex] = Act(celex, document.document_type, document.date)
-            self._known[celex] = set()
-            self._ranks[celex, ""] = rank
-        elif rank > self._ranks[celex, ""]:
-            act.document_type, act.date = document.document_type, document.date
-            self._ranks[celex, ""] = rank
-        if document.language not in act.titles or rank > self._ranks[celex, document.language]:
-            act.titles[document.language] = document.title
-            self._ranks[celex, document.language] = rank
-        if rank[0] == _OTHER:
-            return  # a corrigendum's or annex's own numbering is not the act's
-        for article in document.articles:
-            if _comparable(article.number) not in self._known[celex]:
-                self._known[celex].add(_comparable(article.number))
-                act.articles.append(article.number)
+        """Take what a document says about its act, for :meth:`save`."""
+        self._rows.append(registry_row(document))
+
+    def save(self, path: Path) -> None:
+        """Write the registry of the documents added."""
+        write_registry(self._rows, path)
+
+    def _open(self, file: pyarrow.parquet.ParquetFile) -> None:
+        self._file = file
+        table = file.read(columns=list(_LIGHT)).combine_chunks()
+        self._light = {name: table[name].chunk(0) if table.num_rows else table[name] for name in _LIGHT}
+        ends, end = [], 0
+        for group in range(file.num_row_groups):
+            end += file.metadata.row_group(group).num_rows
+            ends.append(end)
+        self._ends = ends
+        self._group: tuple[int, Any] = (-1, None)
 
     def __len__(self) -> int:
-        return len(self._acts)
+        return len(self._light["celex"])
 
     def __iter__(self) -> Iterator[Act]:
-        return iter(self._acts.values())
+        return (Act(self, position) for position in range(len(self)))
 
     def act(self, celex: str) -> Act | None:
         """Return the act that a CELEX number (of any version) belongs to, or None."""
-        found = self._acts.get(celex)
-        if found is None:
+        position = self._position(celex)
+        if position is None:
             try:
-                found = self._acts.get(base_celex(celex))
+                position = self._position(base_celex(celex))
             except ValueError:
                 return None
-        return found
+        return None if position is None else Act(self, position)
 
     def has_act(self, celex: str) -> bool:
         """Return whether the corpus holds the act."""
         return self.act(celex) is not None
 
     def has_article(self, celex: str, article: str) -> bool:
-        """Return whether the act has an article of that bare number (``"5"``, ``"5a"``, ``"12 bis"``)."""
+        """Return whether any version of the act has an article of that bare number: ``"5"``, ``"5a"``, ``"12 bis"``."""
         act = self.act(celex)
-        return act is not None and _comparable(article) in self._known[act.celex]
+        number = comparable(article)
+        return act is not None and (number in act.articles or number in act.other_articles)
 
-    def save(self, path: Path) -> None:
-        """Write the acts, sorted by CELEX number."""
+    def by_name(self, name: str) -> Named:
+        """Return the act that a short name in any language stands for; spelling and accents are not looked at.
+
+        Names of the table (:mod:`preprocessing.citations.short_names`) are known whether or not the corpus holds the
+        act; then come those of titles, those that other acts define, and initials of titles' names. A name that stands
+        for several acts of the same rank stands for none.
+        """
+        key = name_key(name)
+        if key in known_names():
+            celex = known_names()[key]
+            return Named(celex, (celex,))
+        names = self._names.get(key)
+        if not names:
+            return Named(None)
+        source = min((name.source for name in names), key=NAME_SOURCES.index)
+        votes: Counter[str] = Counter()
+        for name_of in names:
+            if name_of.source == source:
+                votes[self._light["celex"][name_of.position].as_py()] += name_of.votes
+        best = max(votes, key=lambda celex: votes[celex])
+        sure = votes[best] >= AGREEMENT * names[0].of if source == DEFINED else len(votes) == 1
+        return Named(best if sure else None, tuple(votes))
+
+    def similar_names(self, name: str, most: int = 3) -> list[str]:
+        """Return short names of acts in the corpus that are spelt nearly like ``name``."""
+        keys = difflib.get_close_matches(name_key(name), self._names, n=most, cutoff=0.8)
+        return [self._names[key][0].name for key in keys]
+
+    @cached_property
+    def _names(self) -> dict[str, list[_NameOf]]:
+        """The acts that have a name, by :func:`name_key`."""
+        found: dict[str, list[_NameOf]] = {}
+        position = 0
+        for batch in self._file.iter_batches(columns=["names"]):
+            for names in batch["names"].to_pylist():
+                for entry in names:
+                    name = _NameOf(position, entry["name"], entry["source"], entry["votes"], entry["of"])
+                    found.setdefault(name_key(name.name), []).append(name)
+                position += 1
+        return found
+
+    def _position(self, celex: str) -> int | None:
+        column = self._light["celex"]
+        position = bisect_left(range(len(column)), celex, key=lambda index: column[index].as_py())
+        return position if position < len(column) and column[position].as_py() == celex else None
+
+    def _heavy(self, name: str, position: int) -> Any:
+        group = bisect_left(self._ends, position + 1)
+        if self._group[0] != group:
+            self._group = (group, self._file.read_row_group(group, columns=list(_HEAVY)))
+        first = self._ends[group - 1] if group else 0
+        return self._group[1][name][position - first].as_py()
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Row | None]) -> Registry:
+        """Return the registry of the documents that gave ``rows`` (``registry_row``), all of it in memory."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        text = pa.string()
-        schema = pa.schema(
-            [
-                ("celex", text),
-                ("document_type", text),
-                ("date", text),
-                ("titles", pa.map_(text, text)),
-                ("articles", pa.list_(text)),
-            ]
-        )
-        rows = [
-            {
-                "celex": act.celex,
-                "document_type": act.document_type,
-                "date": act.date,
-                "titles": sorted(act.titles.items()),
-                "articles": act.articles,
-            }
-            for _, act in sorted(self._acts.items())
-        ]
-        pq.write_table(pa.Table.from_pylist(rows, schema), path, compression="zstd")
+        stream = io.BytesIO()
+        write_acts(rows, stream, None)
+        return cls(pq.ParquetFile(pa.BufferReader(stream.getvalue())))
 
     @classmethod
     def load(cls, path: Path) -> Registry:
-        """Read ``registry.parquet``, given as the file or as the corpus folder that holds it.
+        """Open ``registry.parquet``, given as the file or as the corpus folder that holds it.
 
         Raises:
             UsageError: it is not there, or is not a registry.
@@ -122,24 +268,11 @@ class Registry:
         file = path / "registry.parquet" if path.is_dir() else path
         if not file.is_file():
             raise UsageError(f"{file} does not exist; `launch.py preprocess` writes it into its output folder")
-        registry = cls()
         try:
-            for row in pq.read_table(file).to_pylist():
-                act = Act(row["celex"], row["document_type"], row["date"], dict(row["titles"]), row["articles"])
-                registry._acts[act.celex] = act
-                registry._known[act.celex] = {_comparable(article) for article in act.articles}
-        except (pa.ArrowException, KeyError) as error:
+            opened = pq.ParquetFile(file)
+        except pa.ArrowException as error:
             raise UsageError(f"{file} is not a registry of acts ({error}); run preprocess again") from error
-        return registry
-
-
-def _rank(document: LegalDocument) -> tuple[int, str]:
-    if document.consolidated:
-        return _CONSOLIDATED, document.consolidation_date or ""
-    if document.celex == document.base_celex and document.document_type not in ("corrigendum", "annex"):
-        return _ACT, ""
-    return _OTHER, ""
-
-
-def _comparable(article: str) -> str:
-    return "".join(article.lower().split())
+        missing = [name for name in (*_LIGHT, *_HEAVY) if name not in opened.schema_arrow.names]
+        if missing:
+            raise UsageError(f"{file} is not a registry of acts (no column {missing[0]}); run preprocess again")
+        return cls(opened)

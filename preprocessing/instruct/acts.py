@@ -35,7 +35,7 @@ def open_act(documents: list[LegalDocument], registry: Registry) -> Act | None:
     known = registry.act(first.base_celex or "")
     if name is None or known is None:
         return None
-    return Act(documents, name, phrase_book(first.language), list(known.articles))
+    return Act(documents, name, phrase_book(first.language), [*known.articles, *known.other_articles])
 
 
 def acts_of_law(registry: Registry) -> dict[str, set[str]]:
@@ -43,6 +43,6 @@ def acts_of_law(registry: Registry) -> dict[str, set[str]]:
     acts: dict[str, set[str]] = {}
     for act in registry:
         if act.document_type in DOCUMENT_TYPES:
-            for language in act.titles:
+            for language in act.languages:
                 acts.setdefault(language, set()).add(act.celex)
     return acts

@@ -5,25 +5,27 @@ from pathlib import Path
 import pytest
 
 from preprocessing.corpus.registry import Registry
+from preprocessing.corpus.registry_file import write_registry
+from preprocessing.corpus.registry_rows import registry_row
 from preprocessing.document import Article
 from preprocessing.errors import UsageError
 
 
 @pytest.fixture
 def registry(tmp_path: Path, make_document) -> Registry:
-    built = Registry()
     version = {"base_celex": "32099R0001", "consolidated": True, "title": "Consolidated"}
-    inserted = [Article(number, "", [], "x", []) for number in ("1", "2a", "12 bis")]
-    built.add(make_document("02099R0001-20990601", consolidation_date="2099-06-01", **version))
-    built.add(make_document("32099R0001R(01)", base_celex="32099R0001", document_type="corrigendum", articles=9))
-    built.add(make_document())
-    built.add(make_document(language="fr", title="Règlement", articles=0))
     later = make_document("02099R0001-20990701", consolidation_date="2099-07-01", **version)
-    later.articles = inserted
-    built.add(later)
-    built.add(make_document("32099L0002", document_type="directive", date=None, articles=0))
-    built.add(make_document(base_celex=None))
-    built.save(tmp_path / "registry.parquet")
+    later.articles = [Article(number, "", [], "x", []) for number in ("1", "2a", "12 bis")]
+    documents = [
+        make_document("02099R0001-20990601", consolidation_date="2099-06-01", **version),
+        make_document("32099R0001R(01)", base_celex="32099R0001", document_type="corrigendum", articles=9),
+        make_document(),
+        make_document(language="fr", title="Règlement", articles=0),
+        later,
+        make_document("32099L0002", document_type="directive", date=None, articles=0),
+        make_document(base_celex=None),
+    ]
+    write_registry(map(registry_row, documents), tmp_path / "registry.parquet")
     return Registry.load(tmp_path)
 
 
@@ -34,9 +36,10 @@ def test_the_act_itself_describes_it_whatever_came_first(registry: Registry):
     assert act.titles == {"en": "Regulation 32099R0001", "fr": "Règlement"}
 
 
-def test_articles_are_those_of_the_act_and_its_versions_not_of_corrigenda(registry: Registry):
+def test_articles_are_those_of_the_newest_version_beside_those_of_others_not_of_corrigenda(registry: Registry):
     act = registry.act("32099R0001")
-    assert act is not None and act.articles == ["1", "2", "3", "2a", "12 bis"]
+    assert act is not None and act.articles == ["1", "2a", "12bis"] and act.other_articles == ["2", "3"]
+    assert registry.has_article("32099R0001", "3") and not registry.has_article("32099R0001", "9")
 
 
 def test_versions_and_corrigenda_are_looked_up_as_their_act(registry: Registry):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from preprocessing.corpus.documents import ShardedWriter
 from preprocessing.corpus.registry import Registry
+from preprocessing.corpus.registry_file import write_registry
+from preprocessing.corpus.registry_rows import registry_row
 from preprocessing.document import Article, LegalDocument
 from preprocessing.languages import LANGUAGES
 
@@ -187,14 +189,10 @@ def write_corpus(folder: Path, documents: Sequence[LegalDocument]) -> Path:
     with ShardedWriter(folder / "documents", 2) as writer:
         for document in documents:
             writer.add(document)
-    registry = registry_of(documents)
-    registry.save(folder / "registry.parquet")
+    write_registry(map(registry_row, documents), folder / "registry.parquet")
     return folder
 
 
 def registry_of(documents: Sequence[LegalDocument]) -> Registry:
     """The registry of some documents."""
-    registry = Registry()
-    for document in documents:
-        registry.add(document)
-    return registry
+    return Registry.from_rows(map(registry_row, documents))

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.corpus.registry import Registry
+from preprocessing.corpus.registry_file import write_registry
+from preprocessing.corpus.registry_rows import registry_row
 from preprocessing.document import Article, LegalDocument
 from preprocessing.errors import RecipeError, UsageError
 from tests.tools.evaluation.conftest import ACT, REFERENCES, record, write_lines
@@ -108,10 +109,9 @@ def test_the_report_says_what_mere_copying_would_score(tmp_path: Path) -> None:
 
 
 def test_with_the_registry_inventions_are_counted(silent: Path, test_set: Path, tmp_path: Path) -> None:
-    registry = Registry()
     articles = [Article(str(number), "", [], "", []) for number in range(1, 11)]
-    registry.add(LegalDocument("id", "x", "en", "regulation", "", "", celex=ACT, base_celex=ACT, articles=articles))
-    registry.save(tmp_path / "registry.parquet")
+    act = LegalDocument("id", "x", "en", "regulation", "", "", celex=ACT, base_celex=ACT, articles=articles)
+    write_registry([registry_row(act)], tmp_path / "registry.parquet")
     # cases 0, 1 and 2 of each language cite articles 9, 19 and 29 of an act that has ten
     inventing = replay_file(
         tmp_path / "inventing.jsonl",
