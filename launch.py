@@ -266,6 +266,47 @@ def check(
     raise typer.Exit(report.exit_status)
 
 
+@app.command(rich_help_panel=DATA)
+def transfer(
+    corpus: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of `preprocess`.", show_default=False)],
+    destination: Annotated[
+        str, typer.Argument(metavar="HOST:DIR", help="[USER@]HOST:DIR, or a folder here.", show_default=False)
+    ],
+    rsh: Annotated[str | None, typer.Option(help='Remote shell: "ssh -p 2222".', show_default="ssh")] = None,
+    ssh_option: Annotated[
+        list[str] | None, typer.Option(help="As ssh -o: IdentityFile=~/.ssh/cluster. Repeat it.")
+    ] = None,
+    rsync_option: Annotated[
+        list[str] | None, typer.Option(help="For rsync: --rsync-option=--bwlimit=20m. Repeat it.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, send nothing.")] = False,
+    workers: Workers = WORKERS,
+    as_json: Json = False,
+) -> None:
+    """Copy a corpus to another machine by rsync over ssh, and verify it there.
+
+    Stopped? The same command goes on where it was. When everything is over, the destination makes its own xxh3 sums,
+    which are compared with the manifest; that comes last, so that half a corpus never looks whole.
+
+    Exit status 1: something differs there, and is named.
+
+    Example: python launch.py transfer data/corpus me@cluster:/scratch/eurlex/corpus
+    """
+    from tools.transfer import transfer as run
+
+    summary = run(
+        corpus,
+        destination,
+        rsh=rsh,
+        ssh_options=ssh_option or (),
+        rsync_options=rsync_option or (),
+        dry_run=dry_run,
+        workers=workers,
+    )
+    _print(summary, as_json)
+    raise typer.Exit(summary.exit_status)
+
+
 @app.command("sft-data", rich_help_panel=DATA)
 def sft_data(
     corpus: Corpus,
