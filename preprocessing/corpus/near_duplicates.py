@@ -28,13 +28,16 @@ _RECALL = 0.99
 _compiled: Any = njit(cache=True, _nrt=False)  # type: ignore[call-overload]
 
 
-def near_duplicates(signatures: np.ndarray, order: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def near_duplicates(
+    signatures: np.ndarray, order: np.ndarray, threshold: float, apart: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Find for each document the preferred one that is kept and similar to it.
 
     Args:
         signatures: uint32, [documents, numbers of a signature], of one language.
         order: rows of ``signatures``, preferred ones first, each once at most; rows not among them take no part.
         threshold: least similarity, above 0 and at most 1.
+        apart: a number a document; those of the same number are never twins of each other. None: all may be.
 
     Returns:
         The row of the twin for each row (int64; -1 for those kept or not in ``order``), and their similarity (float32;
@@ -62,7 +65,8 @@ def near_duplicates(signatures: np.ndarray, order: np.ndarray, threshold: float)
     following = np.full(groups.shape, -1, np.int32)
     compared = np.full(order.size, -1, np.int32)
     equal_needed = math.ceil(threshold * length - 1e-9)
-    _keep_in_order(signatures, order, groups, first, last, following, compared, equal_needed, twins, similarity)
+    apart = np.arange(documents) if apart is None else np.asarray(apart, np.int64)
+    _keep_in_order(signatures, order, apart, groups, first, last, following, compared, equal_needed, twins, similarity)
     return twins, similarity
 
 
@@ -98,6 +102,7 @@ def _groups(band: np.ndarray, order: np.ndarray) -> np.ndarray:
 def _keep_in_order(
     signatures: Any,
     order: Any,
+    apart: Any,
     groups: Any,
     first: Any,
     last: Any,
@@ -121,7 +126,7 @@ def _keep_in_order(
             group = groups[band, place]
             other = first[band, group] if group >= 0 else -1
             while 0 <= other < twin:
-                if compared[other] != place:
+                if compared[other] != place and apart[order[other]] != apart[row]:
                     compared[other] = place
                     different = _differences(signatures, row, order[other], most_different)
                     if different <= most_different:

@@ -68,6 +68,12 @@ def test_rows_that_are_not_in_the_order_take_no_part():
     assert twins_of([act(1), act(1)], order=[]) == [-1, -1]
 
 
+def test_what_is_to_be_kept_apart_is_not_compared():
+    _, signatures = fingerprints([" ".join(act(1))] * 4)
+    twins, _ = near_duplicates(signatures, np.arange(4), THRESHOLD, apart=np.array([7, 7, 8, 7]))
+    assert twins.tolist() == [-1, -1, 0, -1]
+
+
 def test_texts_without_words_are_no_twins():
     assert twins_of([[], [], ["—"], act(1)]) == [-1, -1, -1, -1]
 

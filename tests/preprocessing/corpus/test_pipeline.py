@@ -121,7 +121,7 @@ def test_what_was_left_out_is_counted_and_listed(corpus: Path):
     report = json.loads((corpus / "report.json").read_text(encoding="utf-8"))
     assert report["documents"]["kept"] == 30
     left_out = {reason: sum(by.values()) for reason, by in report["documents_left_out"].items()}
-    assert left_out == {"exact duplicate": 1, "text shorter than 200 characters": 1}
+    assert left_out == {"exact duplicate": 1, "too short": 1}
     assert sum(report["inputs_rejected"].values()) == 1
     listed = [json.loads(line) for line in (corpus / "rejected.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(listed) == 3 and any("broken.xml" in item["source"] for item in listed)
