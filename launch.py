@@ -307,6 +307,35 @@ def transfer(
     raise typer.Exit(summary.exit_status)
 
 
+@app.command(rich_help_panel=LOOK)
+def cite(
+    words: Annotated[list[str], typer.Argument(metavar="CITATION", help="What to look up.", show_default=False)],
+    corpus: Annotated[Path, typer.Option(help="Output folder of `preprocess`.")] = Path("data/corpus"),
+    language: Annotated[str | None, typer.Option(help="en, fr, de, es, pt.", show_default="that of the words")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look a citation up in the corpus: does it exist, and what does it say?
+
+    CITATION is as lawyers write it in any of the five languages: articles, lists and ranges of them, acts by number, by
+    CELEX or by short name. Exit status: 0 found, 1 not (a sentence says what is missing).
+
+    Examples:
+
+    python launch.py cite "Article 17 GDPR"
+
+    python launch.py cite "artigo 17.º do RGPD" --corpus data/corpus
+
+    python launch.py cite "Articles 15 to 18, Regulation (CELEX: 32016R0679)" --language de
+
+    python launch.py cite 32016R0679 --json
+    """
+    from tools.cite import cite as look_up
+
+    report = look_up(" ".join(words), corpus, language)
+    _print(report, as_json)
+    raise typer.Exit(report.exit_status)
+
+
 @app.command("sft-data", rich_help_panel=DATA)
 def sft_data(
     corpus: Corpus,

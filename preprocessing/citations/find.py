@@ -78,6 +78,11 @@ def find_citations(text: str, language: str | None = None) -> list[Citation]:
     return citations
 
 
+def article_spans(text: str) -> list[tuple[int, int]]:
+    """Return where ``text`` names articles, whatever act they are of: start and end of each mention, in order."""
+    return [(mention.start, mention.end) for mention in _without_overlaps(list(_articles(text, None)))]
+
+
 def articles_before(text: str, earliest: int, act: int, language: str) -> tuple[list[str], int]:
     """Return the articles tied to the act that begins at ``act``, and where the words that name them begin.
 

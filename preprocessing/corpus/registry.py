@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from preprocessing.celex import base_celex
-from preprocessing.citations.short_names import known_names, name_key
+from preprocessing.citations.short_names import known_names, name_key, names_of
 from preprocessing.corpus.registry_file import write_acts, write_registry
 from preprocessing.corpus.registry_rows import DEFINED, NAME_SOURCES, Row, comparable, registry_row
 from preprocessing.document import LegalDocument
@@ -38,10 +38,14 @@ AGREEMENT = 0.75
 
 @dataclass(frozen=True)
 class Named:
-    """What a short name stands for: ``celex``, or None with the ``candidates`` where it may be several, or none."""
+    """What a short name stands for: ``celex``, or None with the ``candidates`` where it may be several, or none.
+
+    ``languages`` are those in which the name is used.
+    """
 
     celex: str | None
     candidates: tuple[str, ...] = ()
+    languages: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class _NameOf(NamedTuple):
 
     position: int
     name: str
+    language: str
     source: str
     votes: int
     of: int
@@ -202,18 +207,20 @@ class Registry:
         key = name_key(name)
         if key in known_names():
             celex = known_names()[key]
-            return Named(celex, (celex,))
-        names = self._names.get(key)
-        if not names:
+            names = names_of(celex).items()
+            languages = frozenset(language for language, of_language in names if key in map(name_key, of_language))
+            return Named(celex, (celex,), languages - {""})
+        found = self._names.get(key)
+        if not found:
             return Named(None)
-        source = min((name.source for name in names), key=NAME_SOURCES.index)
+        source = min((name.source for name in found), key=NAME_SOURCES.index)
         votes: Counter[str] = Counter()
-        for name_of in names:
+        for name_of in found:
             if name_of.source == source:
                 votes[self._light["celex"][name_of.position].as_py()] += name_of.votes
         best = max(votes, key=lambda celex: votes[celex])
-        sure = votes[best] >= AGREEMENT * names[0].of if source == DEFINED else len(votes) == 1
-        return Named(best if sure else None, tuple(votes))
+        sure = votes[best] >= AGREEMENT * found[0].of if source == DEFINED else len(votes) == 1
+        return Named(best if sure else None, tuple(votes), frozenset(name.language for name in found))
 
     def similar_names(self, name: str, most: int = 3) -> list[str]:
         """Return short names of acts in the corpus that are spelt nearly like ``name``."""
@@ -228,7 +235,9 @@ class Registry:
         for batch in self._file.iter_batches(columns=["names"]):
             for names in batch["names"].to_pylist():
                 for entry in names:
-                    name = _NameOf(position, entry["name"], entry["source"], entry["votes"], entry["of"])
+                    name = _NameOf(
+                        position, entry["name"], entry["language"], entry["source"], entry["votes"], entry["of"]
+                    )
                     found.setdefault(name_key(name.name), []).append(name)
                 position += 1
         return found

@@ -1,0 +1,94 @@
+"""What is asked: the provisions that some words name, and the language they are in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from preprocessing.citations import find_citations
+from preprocessing.citations.acts import named_acts
+from preprocessing.citations.find import article_spans
+from preprocessing.citations.patterns import act_patterns, tie_patterns
+from preprocessing.citations.words import WORDS
+from preprocessing.corpus.registry import Named, Registry
+
+# How the Communities are abbreviated after or before an act's number.
+_MARKS = {
+    "en": ("EU", "EC", "EEC", "ECSC", "CFSP", "JHA"),
+    "fr": ("UE", "CE", "CEE", "CECA", "PESC", "JAI"),
+    "de": ("EU", "EG", "EWG", "EGKS", "GASP", "JI"),
+    "es": ("UE", "CE", "CEE", "CECA", "PESC", "JAI"),
+    "pt": ("UE", "CE", "CEE", "CECA", "PESC", "JAI"),
+}
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One provision asked for: ``celex`` as it was cited, None with the ``name`` that could not be resolved."""
+
+    celex: str | None
+    article: str | None
+    name: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """The provisions asked for, in order, and the language of the words that ask (None: they do not tell)."""
+
+    asked: list[Asked]
+    language: str | None
+
+
+def read_question(words: str, registry: Registry) -> Question:
+    """Read a citation in any of the five languages; acts may be named by the short names that ``registry`` knows."""
+    words = " ".join(words.split())
+    citations = find_citations(words)
+    short = act_patterns().short_names.search(words)
+    # by number or name? all of the words first: "the Synthetic Data Act" is a name of its own, not the Data Act
+    by_name = short is not None or not citations or any(citation.celex is None for citation in citations)
+    name = _without_articles(words) if by_name else ""
+    named = registry.by_name(name) if name else Named(None)
+    if short and not named.candidates:
+        language = _language(words, registry.by_name(short[0]).languages)
+    else:
+        language = _language(words, named.languages)
+    if named.candidates:
+        articles = [citation.article for citation in citations if citation.article]
+        return Question(
+            [Asked(named.celex, article, name, named.candidates) for article in articles or (None,)], language
+        )
+    asked = [Asked(item.celex, item.article, "" if item.celex else name) for item in citations]
+    asked = asked or [Asked(act.celex, None) for act in named_acts(words)]  # a judgment, by its case
+    return Question(asked or [Asked(None, None, name)], language)
+
+
+def _without_articles(words: str) -> str:
+    """Return what is left of ``words`` when the articles are taken away, and what ties them to their act."""
+    spans = article_spans(words)
+    if spans:
+        before, after = words[: spans[0][0]], words[spans[-1][1] :]
+        tied = tie_patterns().article_then_act.match(after)
+        words = f"{before.strip()} {after[tied.end() if tied else 0 :]}"
+    return words.strip(" ,;:()")
+
+
+def _language(words: str, of_name: Collection[str]) -> str | None:
+    """Return the language that most of the words are of, the first in the order of the mix among equals."""
+    found = _WORD.findall(words)
+    scores = {
+        code: (2 if code in of_name else 0) + sum(word in marks or _is_of(word.casefold(), code) for word in found)
+        for code, marks in _MARKS.items()
+    }
+    best = max(scores, key=lambda code: scores[code])
+    return best if scores[best] else None
+
+
+def _is_of(word: str, language: str) -> bool:
+    """Tell whether a word is one that citations in ``language`` are made of."""
+    words = WORDS[language]
+    patterns = (words.article_pattern, words.of_act_pattern, words.joint_words, words.first_article_pattern)
+    nouns = {part for noun in words.nouns for form in noun.forms() for part in form.casefold().split()}
+    return word in nouns or any(re.fullmatch(pattern, word, re.IGNORECASE) for pattern in patterns)
