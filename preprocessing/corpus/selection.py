@@ -6,12 +6,14 @@ facts of all that are left and takes out, in this order:
 1. another text of a document already read (same id): the first one stays;
 2. older consolidated versions of an act, where a newer one is there in the same language;
 3. texts equal to another one in the same language but for white space;
-4. near duplicates in the same language: by the signatures, see :mod:`preprocessing.corpus.near_duplicates`.
+4. near duplicates in the same language: by the signatures, see :mod:`preprocessing.corpus.near_duplicates`. Texts of
+   one act are near duplicates from the threshold on, those of different acts from halfway between it and 1: an act made
+   after the model of another one is another act all the same, and what it changes is what one must know.
 
 Of equal and nearly equal texts the one stays that teaches the law best: the consolidated text, which is the law in
 force, before the act as published (binding acts and judgments before opinions, those before notices), before corrigenda
 and annexes alone; then the newer, then the longer one. An act as published and its newest consolidated text are both
-kept unless they are nearly equal: mostly they are not, as consolidated texts have no recitals.
+kept unless they are nearly equal: mostly they are not, as most consolidated texts come without recitals.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 # Below this a document is a title and a line or two: nothing to learn from, and mostly pointers to other files.
 MIN_CHARACTERS = 200
-#: Estimated Jaccard similarity of shingles from which on a text is a near duplicate.
+#: Estimated Jaccard similarity of shingles from which on a text is a near duplicate of another one of the same act.
 NEAR_DUPLICATES = 0.8
 # An annex or tables are all of a document from this share of its characters on.
 _ALL = 0.9
@@ -150,8 +152,14 @@ def select(facts: pyarrow.Table, *, all_versions: bool = False, threshold: float
             ``base_celex``, ``date``, ``consolidated``, ``consolidation_date``, ``characters``, ``text_hash``,
             ``signature``.
         all_versions: keep older versions as well; texts of one act are then no near duplicates of each other.
-        threshold: the similarity of near duplicates; 0 keeps them.
+        threshold: the similarity of near duplicates of one act; those of different acts are ``(1 + threshold) / 2``
+            similar. 0 keeps them all.
+
+    Raises:
+        UsageError: the threshold is above 1 or negative.
     """
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"--near-duplicates must be between 0 and 1, not {threshold}")
     rows = facts.num_rows
     decisions = Decisions(np.zeros(rows, np.int8), np.full(rows, -1, np.int64), np.zeros(rows, np.float32))
     if not rows:
@@ -169,9 +177,11 @@ def select(facts: pyarrow.Table, *, all_versions: bool = False, threshold: float
     if threshold:
         signatures = signature_matrix(facts["signature"])
         order = order[decisions.kept[order]]
-        apart = act if all_versions else None
+        within_act = 2.0 if all_versions else threshold
         for code in np.unique(language):
-            twins, similarity = near_duplicates(signatures, order[language[order] == code], threshold, apart)
+            twins, similarity = near_duplicates(
+                signatures, order[language[order] == code], (1 + threshold) / 2, act, within_act
+            )
             found = np.flatnonzero(twins >= 0)
             decisions.similarity[found] = similarity[found]
             _leave_out(decisions, NEAR_DUPLICATE, found, twins[found])

@@ -68,10 +68,15 @@ def test_rows_that_are_not_in_the_order_take_no_part():
     assert twins_of([act(1), act(1)], order=[]) == [-1, -1]
 
 
-def test_what_is_to_be_kept_apart_is_not_compared():
-    _, signatures = fingerprints([" ".join(act(1))] * 4)
-    twins, _ = near_duplicates(signatures, np.arange(4), THRESHOLD, apart=np.array([7, 7, 8, 7]))
-    assert twins.tolist() == [-1, -1, 0, -1]
+def test_texts_of_one_act_have_a_threshold_of_their_own():
+    _, signatures = fingerprints(" ".join(words) for words in (act(1), changed(act(1), 20), changed(act(1), 20)))
+    order = np.arange(3)
+    assert 0.6 < (signatures[0] == signatures[1]).mean() < 0.8
+    acts = np.array([7, 7, 8])
+    assert near_duplicates(signatures, order, 0.9, acts, within_act=0.6)[0].tolist() == [-1, 0, -1]
+    assert near_duplicates(signatures, order, 0.6, acts, within_act=0.9)[0].tolist() == [-1, -1, 0]
+    _, equal = fingerprints([" ".join(act(1))] * 3)
+    assert near_duplicates(equal, order, 0.9, acts, within_act=2)[0].tolist() == [-1, -1, 0]
 
 
 def test_texts_without_words_are_no_twins():

@@ -239,6 +239,20 @@ def test_nearly_equal_texts_are_kept_once_the_longer_one():
     assert reasons(table, threshold=0) == {}
 
 
+def test_an_act_made_after_another_one_stays_where_texts_of_one_act_would_not():
+    model = words(1).split()
+    text = [f"new{place}" if place % 60 == 7 else word for place, word in enumerate(model)]  # similarity 0.85
+    consolidated = version("2099-12-01", " ".join(model))
+    assert list(reasons(facts(consolidated, {"celex": "32099R0001", "text": " ".join(text)}))) == [1]
+    assert reasons(facts(consolidated, {"celex": "32099R0002", "text": " ".join(text)})) == {}
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1])
+def test_a_threshold_out_of_range_is_refused(threshold):
+    with pytest.raises(UsageError, match="near-duplicates"):
+        select(facts({}), threshold=threshold)
+
+
 def test_what_is_left_out_for_another_reason_is_nobodys_twin():
     text = words(1)
     older = version("2098-01-01", text)
