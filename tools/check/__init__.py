@@ -5,10 +5,9 @@ python launch.py check data/corpus --tokenizer checkpoints/llama33_70b_hf
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
+from tools.check.best import check_best
 from tools.check.blends import check_blends, check_shares, check_tokenizer, read_blends
 from tools.check.documents import check_documents, name_of
 from tools.check.duplicates import check_duplicates
@@ -16,6 +15,8 @@ from tools.check.files import check_files
 from tools.check.indices import check_indices, dataset_names
 from tools.check.leakage import check_leakage
 from tools.check.manifest import corpus_folder
+from tools.check.near import near_twins
+from tools.check.records import check_registry, check_report
 from tools.check.report import Check, CheckReport
 from tools.check.samples import check_samples
 from tools.check.table import read_facts
@@ -61,29 +62,22 @@ def check(
         lambda name, document: name_of(facts, name, document),
     )
     decoded, found = check_samples(indexes, facts, model_tokenizer, samples)
-    return CheckReport(
-        folder,
-        (
-            files,
-            check_blends(folder, blends, indexes, blend_check),
-            indices,
-            tokens,
-            ends,
-            check_documents(document_check, facts, indexes),
-            tokenizer_check,
-            decoded,
-            check_shares(blends, manifest, _report(folder)),
-            check_leakage(facts),
-            check_duplicates(facts),
-        ),
-        tuple(found) if show else (),
+    report, languages = check_report(folder, indexes)
+    twins = near_twins(facts, manifest)
+    checks = (
+        files,
+        check_blends(folder, blends, indexes, blend_check),
+        indices,
+        tokens,
+        ends,
+        check_documents(document_check, facts, indexes),
+        tokenizer_check,
+        decoded,
+        check_shares(blends, manifest, languages),
+        check_best(indexes, facts, manifest),
+        check_leakage(facts, twins),
+        check_duplicates(facts, twins),
+        check_registry(folder, facts),
+        report,
     )
-
-
-def _report(folder: Path) -> dict[str, Any] | None:
-    """Return ``report.json``, None where it cannot be read (its checksum says so)."""
-    try:
-        value = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        return value if isinstance(value["languages"], dict) else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    return CheckReport(folder, tuple(item for item in checks if item is not None), tuple(found) if show else ())

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from preprocessing.corpus.blend import Blend, BlendEntry, mix_weights, read_blend
+from preprocessing.corpus.blend import Blend, BlendEntry, read_blend
 from preprocessing.corpus.holdout import SPLITS
 from preprocessing.corpus.tokenizer import TokenizerFacts, load_tokenizer
 from preprocessing.errors import RecipeError, UsageError
+from preprocessing.languages import LANGUAGES
 from tools.check.indices import Index
 from tools.check.manifest import Manifest
 from tools.check.report import Check
@@ -147,30 +148,34 @@ def _noted(manifest: Manifest | None) -> Path | None:
     return next((place for place in places if (place / "tokenizer.json").is_file()), None)
 
 
-def check_shares(blends: Blends, manifest: Manifest | None, report: Mapping[str, Any] | None) -> Check:
-    """Compare the weights of each blend with the shares asked for, else with those of ``report.json``."""
+def check_shares(blends: Blends, manifest: Manifest | None, rows: Mapping[str, Any]) -> Check:
+    """Compare the weights of each blend with the shares asked for, else with ``rows``, the report's by language."""
     check = Check("shares")
     if not blends.files:
         check.skip("the shares of the languages: no blend file can be read")
+    settings = manifest.settings if manifest else {}
     for file, blend in blends.files.items():
-        entries = [entry for entry in blend.train if entry.language != REPLAY]
-        wanted = _wanted([entry.language for entry in entries], manifest, report)
-        total, wanted_total = sum(entry.weight for entry in entries), sum(wanted.values())
-        shares = {entry.language: entry.weight / total for entry in entries}
-        for language, share in shares.items():
-            expected = wanted.get(language, 0.0) / wanted_total
-            if abs(share - expected) > TOLERANCE:
-                check.fail(f"cpt/{file}: {language} has {share:.2%} of the mix, {expected:.2%} was wanted")
+        weights = {entry.language: entry.weight for entry in blend.train}
+        total = sum(weights.values())
+        replay = weights.pop(REPLAY, 0.0)
+        wanted = _wanted(list(weights), settings, rows)
+        asked = settings.get(REPLAY)
+        share = float(asked[1]) if isinstance(asked, list) and len(asked) == 2 else 0.0
+        wanted = {language: (1 - share) * part / (sum(wanted.values()) or 1) for language, part in wanted.items()}
+        for language, part in {**wanted, REPLAY: share}.items():
+            actual = (replay if language == REPLAY else weights[language]) / total
+            if abs(actual - part) > TOLERANCE:
+                check.fail(f"cpt/{file}: {language} has {actual:.2%} of the mix, {part:.2%} was wanted")
         if file == MAIN:
-            check.found = ", ".join(f"{language} {share:.1%}" for language, share in shares.items())
+            mix = {**weights, **({REPLAY: replay} if replay else {})}
+            check.found = ", ".join(f"{language} {weight / total:.1%}" for language, weight in mix.items())
     return check
 
 
-def _wanted(languages: list[str], manifest: Manifest | None, report: Mapping[str, Any] | None) -> dict[str, float]:
-    asked = manifest.settings.get("shares") if manifest else None
+def _wanted(languages: list[str], settings: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, float]:
+    asked = settings.get("shares")
     if isinstance(asked, dict) and any(asked.get(language) for language in languages):
         return {language: float(asked.get(language) or 0) for language in languages}
-    rows = (report or {}).get("languages", {})
     if all(language in rows for language in languages):
         return {language: float(rows[language]["mix_weight"]) for language in languages}
-    return mix_weights(languages)
+    return {language: LANGUAGES[language].share if language in LANGUAGES else 0.0 for language in languages}

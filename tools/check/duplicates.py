@@ -1,16 +1,17 @@
-"""No document stands in the corpus twice: ids are unique, and so is every text within its language."""
+"""No document stands in the corpus twice: not its id, and not its text within its language, or nearly so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from tools.check.near import Twins
 from tools.check.report import Check
 from tools.check.table import Facts
 
 
-def check_duplicates(facts: Facts | None) -> Check:
-    """Look for ids and texts that come more than once."""
+def check_duplicates(facts: Facts | None, twins: Twins) -> Check:
+    """Look for ids and texts that come more than once; ``twins`` are those nearly equal."""
     check = Check("duplicates")
     if facts is None:
         check.skip("which documents come twice: the documents table cannot be read")
@@ -21,6 +22,10 @@ def check_duplicates(facts: Facts | None) -> Check:
         if len(set(row["id_list"])) > 1:  # else it is a row twice, named above
             check.fail(f"{row['row_count']} documents have one text: {', '.join(sorted(row['id_list'])[:5])}")
     check.found = f"{len(facts.table):,} ids and texts"
+    if twins.taken_out:
+        check.fail_each(twins.within)
+    else:
+        check.found += twins.note(twins.within)
     return check
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from preprocessing.corpus.output import OUTPUTS
 from preprocessing.errors import RecipeError
 from tools.check.manifest import Manifest, Output, foreign_files, hash_file, read_manifest
 from tools.check.report import Check
@@ -21,6 +22,9 @@ def check_files(folder: Path, crew: Crew) -> tuple[Check, Manifest | None]:
     check.fail_each(differences(folder, manifest, crew).values())
     for name in foreign_files(folder, manifest):
         check.fail(f"{name} is not in the manifest: not a file of this corpus")
+    for part in OUTPUTS:
+        if not any(name == part or name.startswith(f"{part}/") for name in manifest.outputs):
+            check.fail(f"{part} is not in the manifest: every corpus has it")
     check.found = f"{len(manifest.outputs):,} files, {manifest.bytes:,} bytes, compared with manifest.json"
     return check, manifest
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.corpus.holdout import TRAIN, VALIDATION, comparable
+from tools.check.near import Twins
 from tools.check.report import Check
 from tools.check.table import Facts
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 SHORT_ARTICLE = 40
 
 
-def check_leakage(facts: Facts | None) -> Check:
-    """Look for acts, texts and held-out articles on both sides."""
+def check_leakage(facts: Facts | None, twins: Twins) -> Check:
+    """Look for acts, texts and held-out articles on both sides; ``twins`` are texts nearly equal."""
     check = Check("leakage")
     if facts is None:
         check.skip("what training and validation share: the documents table cannot be read")
@@ -29,6 +30,8 @@ def check_leakage(facts: Facts | None) -> Check:
     for _, ids in _on_both_sides(facts.table, "text_hash"):
         check.fail(f"the same text is in training and in validation: {ids}")
     check.fail_each(_held_out_articles(facts))
+    if twins.taken_out:
+        check.fail_each(f"{sentence}, across training and validation" for sentence in twins.across)
     held_out = pc.sum(facts.table["held_out"]).as_py() or 0
     splits = facts.table["split"]
     acts = {
@@ -37,6 +40,8 @@ def check_leakage(facts: Facts | None) -> Check:
     check.found = f"{len(acts[TRAIN]):,} acts in training, {len(acts[VALIDATION]):,} in validation" + (
         f", of these {held_out:,} documents of held-out articles" if held_out else ""
     )
+    if not twins.taken_out:
+        check.found += twins.note(twins.across)
     return check
 
 

@@ -70,6 +70,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise RecipeError(
             f"{path} is missing: a run or a transfer of this corpus did not end; run preprocess (or transfer) again"
         ) from error
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read ({error.strerror}); run preprocess again") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecipeError(f"{path} is damaged ({type(error).__name__}: {error}); run preprocess again") from error
     for name, output in outputs.items():

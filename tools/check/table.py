@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from preprocessing.corpus.documents import ROWS_AT_ONCE
-from preprocessing.corpus.selection import text_hash
+from preprocessing.corpus.shingles import PERMUTATIONS, fingerprints
 from preprocessing.corpus.tokenizer import END_OF_TEXT
 from tools.check.report import Check
 from tools.check.work import Crew
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 # Articles held out of an act that is the only one of its language: a document of their own, named after the act's.
 HELD_OUT = "#held-out"
 _NEEDED = ("id", "language", "split", "base_celex", "text")
-_TOKENS = "tokens"
+_OPTIONAL = ("tokens", "score")
 
 
 @dataclass(frozen=True)
 class Facts:
     """One row a document, in the table's order.
 
-    Columns: ``id``, ``act`` (base CELEX number, else the id), ``dataset`` (``en/train``), ``language``, ``split``,
-    ``text_hash`` (equal for texts that differ in white space alone), ``markers`` (how often the text says end-of-text),
-    ``tokens`` (null in corpora without that column), ``shard`` and ``row`` (its place), ``held_out`` (bool).
+    Columns: ``id``, ``base_celex``, ``act`` (the same, else the id), ``dataset`` (``en/train``), ``language``,
+    ``split``, ``text_hash`` (equal for texts that differ in white space alone), ``signature`` (of its shingles, see
+    :mod:`preprocessing.corpus.shingles`), ``markers`` (how often the text says end-of-text), ``tokens`` and ``score``
+    (null in corpora without these columns), ``shard`` and ``row`` (its place), ``held_out`` (bool).
     """
 
     files: tuple[Path, ...]
@@ -102,7 +103,7 @@ def _scan(file: Path) -> pyarrow.Table | str:
             there = set(shard.schema_arrow.names)
             if missing := [name for name in _NEEDED if name not in there]:
                 return f"documents/{file.name} has no column {missing[0]}"
-            columns = [name for name in (*_NEEDED, _TOKENS) if name in there]
+            columns = [name for name in (*_NEEDED, *_OPTIONAL) if name in there]
             batches = [_facts(batch) for batch in shard.iter_batches(ROWS_AT_ONCE, columns=columns)]
             table = pa.Table.from_batches(batches, _schema())
     except (pa.ArrowException, OSError, UnicodeError) as error:
@@ -117,13 +118,16 @@ def _schema() -> pyarrow.Schema:
     return pa.schema(
         [
             ("id", text),
+            ("base_celex", text),
             ("act", text),
             ("dataset", text),
             ("language", text),
             ("split", text),
             ("text_hash", pa.uint64()),
+            ("signature", pa.binary(4 * PERMUTATIONS)),
             ("markers", pa.int32()),
             ("tokens", pa.int32()),
+            ("score", pa.float32()),
             ("held_out", pa.bool_()),
         ]
     )
@@ -133,16 +137,23 @@ def _facts(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
     import pyarrow as pa
 
     names, languages, splits, acts, texts = ([value or "" for value in batch[name].to_pylist()] for name in _NEEDED)
-    tokens = batch[_TOKENS] if _TOKENS in batch.schema.names else pa.nulls(len(names), pa.int32())
+    hashes, signatures = fingerprints(texts)
+    schema = _schema()
+    optional = {
+        name: batch[name].cast(schema.field(name).type) if name in batch.schema.names else pa.nulls(len(names))
+        for name in _OPTIONAL
+    }
     columns = {
         "id": names,
+        "base_celex": batch["base_celex"],
         "act": [act or name.removesuffix(HELD_OUT) for act, name in zip(acts, names, strict=True)],
         "dataset": [f"{language}/{split}" for language, split in zip(languages, splits, strict=True)],
         "language": languages,
         "split": splits,
-        "text_hash": [text_hash(text) for text in texts],
+        "text_hash": hashes,
+        "signature": [row.tobytes() for row in signatures],
         "markers": [text.count(END_OF_TEXT) for text in texts],
-        "tokens": tokens.cast(pa.int32()),
+        **optional,
         "held_out": [name.endswith(HELD_OUT) for name in names],
     }
-    return pa.RecordBatch.from_pydict(columns, _schema())
+    return pa.RecordBatch.from_arrays([pa.array(columns[item.name], item.type) for item in schema], schema=schema)

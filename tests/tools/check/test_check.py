@@ -351,3 +351,81 @@ def test_the_command_says_it_all_and_exits_with_1(corpus: Path):
     assert run.returncode == 1
     value = json.loads(run.stdout)
     assert [item["name"] for item in value["checks"] if item["state"] == FAILED] == ["files"]
+
+
+def set_near_duplicates(folder: Path, similarity: float) -> None:
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["settings"]["near-duplicates"] = similarity
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(("splits", "name"), [(("train", "train"), "duplicates"), (("train", "validation"), "leakage")])
+def test_texts_nearly_equal_are_found_where_they_were_to_be_taken_out(corpus: Path, splits: tuple[str, str], name: str):
+    shard = next(number for number in range(4) if has_validation(corpus, number))
+
+    def copy(rows: list[dict]) -> None:
+        one, other = ({**rows[0], "language": "fr", "split": split, "id": f"copy-{split}"} for split in splits)
+        other |= {"id": "copy-again", "base_celex": "32099R9999", "text": other["text"] + "\nDone once more."}
+        rows += [one, other]
+
+    set_near_duplicates(corpus, 0.8)
+    assert failed(check(corpus)) == {}
+    edit_rows(corpus, copy, shard)
+    assert "copy-again is nearly equal to copy-train (" in failed(check(corpus))[name]
+    set_near_duplicates(corpus, 0)
+    report = check(corpus)
+    assert "nearly equal" not in failed(report).get(name, "")
+    assert "1 nearly equal to another, left in by the settings" in report.text()
+
+
+def test_a_registry_of_other_acts_is_found(corpus: Path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(corpus / "registry.parquet")
+    rows = table.to_pylist()
+    first = rows[0]["celex"]
+    rows[0]["celex"] = "32099R9999"
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), corpus / "registry.parquet")
+    reseal(corpus)
+    found = failed(check(corpus))
+    assert found.keys() == {"registry"}
+    assert f"{first} has documents and is not in registry.parquet" in found["registry"]
+    assert "32099R9999 is in registry.parquet and has no document" in found["registry"]
+    (corpus / "registry.parquet").write_bytes(b"PAR1")
+    assert "registry.parquet cannot be read" in failed(check(corpus))["registry"]
+
+
+def test_a_registry_that_names_other_places_is_found(corpus: Path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(corpus / "registry.parquet")
+    rows = table.to_pylist()
+    rows[0]["texts"][0] |= {"file": sorted((corpus / "documents").iterdir())[0].name, "row": 10_000}
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), corpus / "registry.parquet")
+    reseal(corpus)
+    assert (
+        f"row 10000 of documents/shard-00000-of-00004.parquet is not {rows[0]['celex']}"
+        in (failed(check(corpus))["registry"])
+    )
+
+
+def test_a_report_of_other_numbers_is_found(corpus: Path):
+    report = json.loads((corpus / "report.json").read_text())
+    report["languages"]["de"]["tokens"]["train"] += 1
+    (corpus / "report.json").write_text(json.dumps(report))
+    reseal(corpus)
+    found = failed(check(corpus))
+    assert found.keys() == {"report"}
+    assert "cpt/de/train has" in found["report"]
+    (corpus / "report.json").write_text("[]")
+    reseal(corpus)
+    assert "cannot be read as a report" in failed(check(corpus))["report"]
+
+
+def test_a_manifest_that_leaves_out_a_part_of_every_corpus_is_found(corpus: Path):
+    (corpus / "rejected.jsonl").unlink()
+    reseal(corpus)
+    assert failed(check(corpus)) == {"files": "rejected.jsonl is not in the manifest: every corpus has it"}
