@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from preprocessing.corpus.holdout import TRAIN
 from preprocessing.corpus.near_duplicates import near_duplicates
-from preprocessing.corpus.shingles import PERMUTATIONS
+from preprocessing.corpus.selection import NEAR_DUPLICATES, signature_matrix
 from tools.check.manifest import Manifest
 from tools.check.table import Facts
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-# Looked for where the settings do not say from which similarity on texts were to be taken out.
-USUAL = 0.8
-_SETTING = "near-duplicates"
 
 
 @dataclass(frozen=True)
@@ -42,22 +35,30 @@ def near_twins(facts: Facts | None, manifest: Manifest | None) -> Twins:
 
     Equal texts are not among them, nor acts with held-out articles, which were compared before these were taken out.
     """
-    setting: Any = manifest.settings.get(_SETTING) if manifest else None
-    taken_out = isinstance(setting, (int, float)) and 0 < setting <= 1
+    settings = manifest.settings if manifest else {}
+    asked: Any = settings.get("near-duplicates")
+    taken_out = isinstance(asked, (int, float)) and 0 < asked <= 1
     twins = Twins(taken_out)
     if facts is None:
         return twins
     import pyarrow.compute as pc
 
+    # as preprocessing.corpus.selection.select: other acts are compared more strictly, versions asked for not at all
+    within_act = float(asked) if taken_out else NEAR_DUPLICATES
+    between_acts = (1 + within_act) / 2
+    if settings.get("versions") == "all":
+        within_act = 2.0
     divided = facts.table.filter(facts.table["held_out"])["act"].unique()
     compared = pc.invert(pc.is_in(facts.table["act"], divided))
+    acts = facts.table["act"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     for language in facts.table["language"].unique().to_pylist():
         rows = np.flatnonzero(pc.and_(compared, pc.equal(facts.table["language"], language)).to_numpy())
         table = facts.table.select(["id", "split", "text_hash", "signature"]).take(rows)
         # training first: what is like it in validation is then the twin, not the other way round
         training = pc.equal(table["split"], TRAIN).to_numpy()
         order = np.concatenate([np.flatnonzero(training), np.flatnonzero(~training)])
-        found, similarity = near_duplicates(_signatures(table), order, float(setting) if taken_out else USUAL)
+        signatures = signature_matrix(table["signature"])
+        found, similarity = near_duplicates(signatures, order, between_acts, acts[rows], within_act)
         hashes, names = table["text_hash"].to_numpy(), table["id"]
         for row in np.flatnonzero(found >= 0).tolist():
             twin = int(found[row])
@@ -65,9 +66,3 @@ def near_twins(facts: Facts | None, manifest: Manifest | None) -> Twins:
                 sentence = f"{names[row].as_py()} is nearly equal to {names[twin].as_py()} ({similarity[row]:.2f})"
                 (twins.within if training[row] == training[twin] else twins.across).append(sentence)
     return twins
-
-
-def _signatures(table: Any) -> NDArray[np.uint32]:
-    column = table["signature"].combine_chunks()
-    numbers = np.frombuffer(column.buffers()[1], np.uint32) if len(column) else np.empty(0, np.uint32)
-    return numbers.reshape(-1, PERMUTATIONS)[column.offset : column.offset + len(column)]
