@@ -205,8 +205,8 @@ def _measure(data: Any, keys: Any, sums: Any) -> None:
     there are lines that are not short.
     """
     mask = np.uint64(keys.size - 1)
-    at = 0
-    while at < data.size:
+    at = np.uintp(0)  # without a sign: that it is not counted from the end need not be checked then
+    while at < np.uintp(data.size):
         counts = 0
         seen = 0
         key = np.uint64(0)
@@ -215,9 +215,9 @@ def _measure(data: Any, keys: Any, sums: Any) -> None:
             counts += _COUNTS[byte]
             seen |= _COUNTS[byte]
             key = (key + byte) * _PRIME
-            at += 1
+            at += np.uintp(1)
             byte = data[at]
-        at += 1
+        at += np.uintp(1)
         characters = counts & _FIELD_MASK
         if characters == 0:
             continue

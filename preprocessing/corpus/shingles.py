@@ -51,6 +51,8 @@ _MIX_1, _MIX_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _HIGHEST = np.uint64(pow(0x9E3779B97F4A7C15, SHINGLE_WORDS, 1 << 64))
 _SHIFT = np.uint64(32)
+# Places in arrays are counted without a sign: that they are not counted from the end need not be checked then.
+_ZERO, _ONE = np.uintp(0), np.uintp(1)
 _BINS, _VALUE_BITS = np.uint64(PERMUTATIONS - 1), np.uint64(24)
 # Put after every text, so that its last word ends like all others.
 _END = 10
@@ -98,7 +100,7 @@ class Fingerprints:
             self._data[: len(data) + 1], self._folded, self._shingles, self._window
         )
         if maybe_changed and not unicodedata.is_normalized("NFC", text):
-            return self.scan(unicodedata.normalize("NFC", text))
+            return self.scan("\n".join(_composed(line) for line in text.split("\n")))
         return xxhash.xxh3_64_intdigest(self._folded[:size].data), self._shingles[:count]
 
 
@@ -121,6 +123,11 @@ def text_hash(text: str) -> int:
         UnicodeEncodeError: the text holds half a surrogate pair.
     """
     return Fingerprints().scan(text)[0]
+
+
+def _composed(line: str) -> str:
+    """Return a line in NFC: to compose takes so long that it is done for those only that need it."""
+    return line if unicodedata.is_normalized("NFC", line) else unicodedata.normalize("NFC", line)
 
 
 @_compiled
@@ -165,15 +172,14 @@ def _may_change(first: int, second: int) -> bool:
 def _fold_and_hash(data: Any, folded: Any, shingles: Any, window: Any) -> tuple[int, int, bool]:
     """Write the text with its white space folded to ``folded`` and the hashes of its shingles to ``shingles``.
 
-    ``data`` is the text and ``_END``; ``window`` has room for the last words' hashes, zeros at
-    first.
+    ``data`` is the text and ``_END``; ``window`` has room for the last words' hashes, zeros at first.
 
     Returns:
         The bytes and the shingles written, and whether the text may hold characters that NFC would change.
     """
-    size = data.size
-    at = 0
-    written = 0
+    size = np.uintp(data.size)
+    at = _ZERO
+    written = _ZERO
     words = 0
     slot = 0
     rolling = np.uint64(0)
@@ -190,15 +196,15 @@ def _fold_and_hash(data: Any, folded: Any, shingles: Any, window: Any) -> tuple[
             while kind == _WORD:
                 folded[at + offset] = byte
                 word = (word ^ _FOLDED[byte]) * _PRIME
-                at += 1
+                at += _ONE
                 byte = data[at]
                 kind = _KINDS[byte]
             written = at + offset
             if kind != _LEAD:
                 break
             length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            second = data[at + 1]
-            kind = _lead_kind(byte, second, data[at + 2] if length > 2 else 0)
+            second = data[at + _ONE]
+            kind = _lead_kind(byte, second, data[at + _ONE + _ONE] if length > 2 else 0)
             maybe_changed |= _may_change(byte, second)
             if kind != _WORD:
                 break
@@ -206,8 +212,8 @@ def _fold_and_hash(data: Any, folded: Any, shingles: Any, window: Any) -> tuple[
                 byte = data[at]
                 folded[written] = byte
                 word = (word ^ np.uint64(byte)) * _PRIME
-                written += 1
-                at += 1
+                written += _ONE
+                at += _ONE
             byte = data[at]
             kind = _KINDS[byte]
             length = 1
@@ -219,22 +225,23 @@ def _fold_and_hash(data: Any, folded: Any, shingles: Any, window: Any) -> tuple[
             words += 1
             if words >= SHINGLE_WORDS:
                 shingles[words - SHINGLE_WORDS] = _mix(rolling)
-        if kind == _SPACE:
-            # one for any number of them, none at the start
-            if written > 0 and folded[written - 1] != 32:
-                folded[written] = 32
-                written += 1
+        if kind != _SPACE:
+            for _ in range(length):
+                folded[written] = data[at]
+                written += _ONE
+                at += _ONE
         else:
-            for offset in range(length):
-                folded[written + offset] = data[at + offset]
-            written += length
-        at += length
-    if written > 0 and folded[written - 1] == 32:
-        written -= 1
+            # one for any number of them, none at the start
+            if written > 0 and folded[written - _ONE] != 32:
+                folded[written] = 32
+                written += _ONE
+            at += np.uintp(length)
+    if written > 0 and folded[written - _ONE] == 32:
+        written -= _ONE
     if 0 < words < SHINGLE_WORDS:
         shingles[0] = _mix(rolling)
-        return written, 1, maybe_changed
-    return written, max(words - SHINGLE_WORDS + 1, 0), maybe_changed
+        return int(written), 1, maybe_changed
+    return int(written), max(words - SHINGLE_WORDS + 1, 0), maybe_changed
 
 
 @_compiled
