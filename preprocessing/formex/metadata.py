@@ -92,6 +92,8 @@ def _add_path(identity: Identity, source: str, is_case: bool) -> None:
     base, kind = str(named.base), identity.document_type
     if identity.base_celex not in (None, base) or not named.type.endswith(_LETTERS_BY_KIND.get(kind, "")):
         return
+    if kind in ("agreement", "notice", "opinion") and named.type in TYPE_LETTERS.values():
+        return
     identity.base_celex = base
     if kind != "annex" and (kind == "corrigendum") == (named.corrigendum is not None) and named.date is None:
         identity.celex = str(named)
@@ -124,7 +126,8 @@ def _identify_by_files(file: ParsedFile, description: Description | None, source
     )
     # an act's own title is the authentic text; a description of it can be mistyped
     title_date = iso_date(file.title_dates[0]) if file.title_dates else None
-    identity.date = title_date if identity.document_type in TYPE_LETTERS else None
+    if identity.document_type in TYPE_LETTERS:
+        identity.date = title_date or date_in_words(title[:_TITLE_LENGTH])
     identity.date = identity.date or described.date
     if consolidation is not None:
         _identify_consolidated(identity, consolidation, first_act, described)

@@ -64,8 +64,9 @@ def test_a_consolidated_act_has_its_own_number_and_that_of_its_act() -> None:
     assert document.id == "02099R0123-20991231-en"
 
 
-def test_the_date_in_an_acts_title_goes_before_that_of_its_description() -> None:
-    title = '<TITLE><TI><P>Directive 2099/1/EU of <DATE ISO="20990307">7 March 2099</DATE></P></TI></TITLE>'
+@pytest.mark.parametrize("date", ['<DATE ISO="20990307">7.3.2099</DATE>', "7 March 2099"])
+def test_the_date_in_an_acts_title_goes_before_that_of_its_description(date: str) -> None:
+    title = f"<TITLE><TI><P>Directive 2099/1/EU of {date}</P></TI></TITLE>"
     assert read(act(title=title), description("a.xml", legal_value="DIR")).date == "2099-03-07"
 
 
@@ -104,6 +105,7 @@ def test_an_old_report_of_a_case_has_its_date_and_title_above_its_pages() -> Non
         ("ANNEX", "ANNEX II", "32099R0007/x.xml", None, "32099R0007"),
         ("ACT", "Decision", "32099R0007/x.xml", None, None),
         ("ACT", "Decision", "62099CJ0007/x.xml", None, None),
+        ("ACT", "Opinion of the Central Bank", "32099R0007/x.xml", None, None),
         ("AGR", "Agreement", "22099A0102(01)/x.xml", "22099A0102(01)", "22099A0102(01)"),
         ("CORR", "Corrigendum", "02099R0007-20990101/x.xml", None, "32099R0007"),
     ],
