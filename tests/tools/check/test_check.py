@@ -429,3 +429,16 @@ def test_a_manifest_that_leaves_out_a_part_of_every_corpus_is_found(corpus: Path
     (corpus / "rejected.jsonl").unlink()
     reseal(corpus)
     assert failed(check(corpus)) == {"files": "rejected.jsonl is not in the manifest: every corpus has it"}
+
+
+def test_held_out_articles_that_two_versions_of_an_act_share_are_no_duplicates(one_act_corpus: Path, tmp_path: Path):
+    corpus = Path(shutil.copytree(one_act_corpus, tmp_path / "corpus", symlinks=True))
+
+    def add_version(rows: list[dict]) -> None:
+        held_out = next(row for row in rows if row["id"].endswith("#held-out"))
+        rows.append({**held_out, "id": "version#held-out"})
+
+    edit_rows(corpus, add_version)
+    report = check(corpus)
+    assert "duplicates" not in failed(report)
+    assert "1 held-out parts are the same in two versions of their act" in report.text()
