@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,8 @@ from typing import Generic, TypeVar
 import httpx
 
 T = TypeVar("T")
+#: Makes a value of a response (its headers) and the pieces of its body.
+Reader = Callable[[httpx.Response, AsyncIterator[bytes]], Awaitable[T]]
 
 USER_AGENT = "eurlex-formex-fetch/1.0 (training data from EU law)"
 #: No such document, language or format: asking again does not help.
@@ -67,6 +69,10 @@ class BadBodyError(Exception):
         self.again = again
 
 
+class _TricklesError(Exception):
+    """A body goes on and on."""
+
+
 class Client:
     """Asks for one thing at a time in each of its callers; use it as an asynchronous context."""
 
@@ -91,7 +97,7 @@ class Client:
     async def get(
         self,
         url: str,
-        read: Callable[[httpx.Response], Awaitable[T]],
+        read: Reader[T],
         *,
         headers: dict[str, str],
         params: dict[str, str] | None = None,
@@ -117,7 +123,7 @@ class Client:
     async def _try(
         self,
         url: str,
-        read: Callable[[httpx.Response], Awaitable[T]],
+        read: Reader[T],
         headers: dict[str, str],
         params: dict[str, str] | None,
     ) -> Answer[T]:
@@ -126,7 +132,7 @@ class Client:
             async with self._client.stream("GET", url, headers=headers, params=params) as response:
                 answer.url, answer.status = str(response.url), response.status_code
                 if response.status_code == 200:
-                    answer.value = await asyncio.wait_for(read(response), self.manners.whole_body)
+                    answer.value = await read(response, self._pieces(response))
                 else:
                     answer.reason = f"HTTP {response.status_code} {response.reason_phrase}".strip()
                     answer.again = response.status_code in _RETRIED
@@ -137,7 +143,7 @@ class Client:
         except httpx.TimeoutException as error:
             answer.reason, answer.again = f"timed out: nothing for {self.manners.silence:g} s", True
             answer.timed_out = isinstance(error, httpx.ReadTimeout)
-        except asyncio.TimeoutError:
+        except _TricklesError:
             answer.reason, answer.again = f"timed out: not complete after {self.manners.whole_body:g} s", True
             answer.timed_out = True
         except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
@@ -145,6 +151,16 @@ class Client:
         except httpx.RequestError as error:  # httpx also raises it for a body shorter than its Content-Length
             answer.reason, answer.again = f"connection broken: {error or type(error).__name__}", True
         return answer
+
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """Yield a body as it comes, until that takes too long in all."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.manners.whole_body
+        async for piece in response.aiter_bytes():
+            yield piece
+            # not asyncio.wait_for: before Python 3.12 it can lose a Ctrl-C
+            if loop.time() > deadline:
+                raise _TricklesError
 
     async def _take_turn(self, _: httpx.Request) -> None:
         loop = asyncio.get_running_loop()

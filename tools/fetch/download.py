@@ -11,6 +11,7 @@ import asyncio
 import re
 import zipfile
 import zlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -32,7 +33,6 @@ LANGUAGE_CODES = {"en": "eng", "fr": "fra", "de": "deu", "es": "spa", "pt": "por
 MAX_UNPACKED_BYTES = 4 << 30
 _TITLE = re.compile(rb"<title[^>]*>\s*([^<]{1,100})", re.IGNORECASE)
 _HEAD_BYTES = 2_000
-_PIECE_BYTES = 1 << 16
 
 
 class _File(NamedTuple):
@@ -48,8 +48,8 @@ async def download(client: Client, store: Store, item: Item, base_url: str, max_
     """
     path = store.path(item)
 
-    async def read(response: httpx.Response) -> _File:
-        return await _receive(response, path, max_bytes)
+    async def read(response: httpx.Response, pieces: AsyncIterator[bytes]) -> _File:
+        return await _receive(response, pieces, path, max_bytes)
 
     answer = await client.get(
         base_url.rstrip("/") + "/" + quote(item.celex, safe=""),
@@ -69,7 +69,7 @@ async def download(client: Client, store: Store, item: Item, base_url: str, max_
     )
 
 
-async def _receive(response: httpx.Response, path: Path, max_bytes: int) -> _File:
+async def _receive(response: httpx.Response, pieces: AsyncIterator[bytes], path: Path, max_bytes: int) -> _File:
     too_large = BadBodyError(f"too large: more than {max_bytes >> 20} MiB (--max-size)", again=False)
     declared = response.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
@@ -77,7 +77,7 @@ async def _receive(response: httpx.Response, path: Path, max_bytes: int) -> _Fil
     digest = xxhash.xxh3_64()
     size = 0
     with atomic_file(path, "wb") as stream:
-        async for piece in response.aiter_bytes(_PIECE_BYTES):
+        async for piece in pieces:
             size += len(piece)
             if size > max_bytes:
                 raise too_large

@@ -96,13 +96,13 @@ def _took_too_long(answer: Answer[list[_Row]]) -> bool:
     return any(sign in answer.excerpt or sign in answer.reason for sign in _TOO_LONG)
 
 
-async def _read_page(response: httpx.Response) -> list[_Row]:
+async def _read_page(response: httpx.Response, pieces: AsyncIterator[bytes]) -> list[_Row]:
     state = response.headers.get("X-SQL-State")
     if state:
         message = response.headers.get("X-SQL-Message", "")
         raise BadBodyError(f"{_PARTIAL}: {state} {message}".strip(), again=False)
     data = b""
-    async for piece in response.aiter_bytes():
+    async for piece in pieces:
         data += piece
         if len(data) > _MAX_PAGE_BYTES:
             raise BadBodyError(f"an answer of more than {_MAX_PAGE_BYTES >> 20} MiB", again=False)

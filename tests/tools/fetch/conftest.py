@@ -13,14 +13,18 @@ from tests.tools.fetch.cellar import Cellar, serving
 from tools.fetch.client import Manners
 from tools.fetch.run import Request
 
-RULE = "Whoever flies by night shall carry two lamps and shall keep a record of every flight for three years. "
+RULES = {
+    "EN": "Whoever flies by night shall carry two lamps and shall keep a record of every flight for three years. ",
+    "FR": "Quiconque vole de nuit porte deux lampes et tient pendant trois ans un registre de tous ses vols. ",
+}
 
 
-def act_zip(text: str = RULE, language: str = "EN", name: str = "L_2099119EN.01000101") -> bytes:
+def act_zip(text: str = "", language: str = "EN") -> bytes:
     """A download as the Cellar packs it: the act, its description, a picture that is none."""
+    name = f"L_2099119{language}.01000101"
     return zipped(
         {
-            f"{name}.xml": act(article("1", text * 3), bib=f"<LG.DOC>{language}</LG.DOC>"),
+            f"{name}.xml": act(article("1", text + RULES[language] * 3), bib=f"<LG.DOC>{language}</LG.DOC>"),
             f"{name}.doc.xml": description(f"{name}.xml", language=language),
             f"{name}.tif": bytes(range(256)) * 20,
         }
