@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from preprocessing.errors import RecipeError
+from preprocessing.errors import RecipeError, UsageError
 
 app = typer.Typer(
     name="launch.py",
@@ -153,7 +153,9 @@ def fetch(
     from tools.fetch.run import make_request
 
     if import_:
-        _print(import_dump([*import_, *map(Path, celex or ())], output), as_json)
+        if celex_file or types or years or oj or in_force:
+            raise UsageError("--import takes whole archives; select from them later, or fetch without --import")
+        _print(import_dump([*import_, *map(Path, celex or ())], output, dry_run), as_json)
         return
     request = make_request(
         celex or (),

@@ -44,7 +44,7 @@ class Imported:
     name: str
     bytes: int
     xxh3: str = ""
-    how: str = ""  # "linked", "copied", "was there"
+    how: str = "checked"  # then "linked", "copied" or "was there"
     texts: set[str] = field(default_factory=set)
     notices: set[str] = field(default_factory=set)
 
@@ -85,7 +85,8 @@ class ImportSummary:
             f"{len(self.archives)} archives in {self.output}: {self.works:,} works, {self.with_notice:,} with notice"
         ]
         for archive in self.archives:
-            lines.append(f"  {archive.how:<9} {archive.name}  {archive.bytes / 1e9:,.2f} GB  xxh3 {archive.xxh3}")
+            sum_ = f"  xxh3 {archive.xxh3}" if archive.xxh3 else ""
+            lines.append(f"  {archive.how:<9} {archive.name}  {archive.bytes / 1e9:,.2f} GB{sum_}")
         if self.with_notice < self.works:
             lines.append(
                 f"  without notice {self.works - self.with_notice:,}: their CELEX numbers come from the texts alone"
@@ -94,8 +95,10 @@ class ImportSummary:
         return "\n".join(lines)
 
 
-def import_dump(archives: Sequence[Path], output: Path) -> ImportSummary:
+def import_dump(archives: Sequence[Path], output: Path, dry_run: bool = False) -> ImportSummary:
     """Check ``archives`` (texts and metadata of the data dump) and put them into the folder ``output``.
+
+    With ``dry_run`` they are checked and left where they are.
 
     Raises:
         UsageError: a path is no archive of the dump, or another file of its name is in ``output``.
@@ -111,6 +114,8 @@ def import_dump(archives: Sequence[Path], output: Path) -> ImportSummary:
         raise RecipeError("texts and metadata are of different works; take archives of the same date")
     for path in archives:
         _test(path)
+    if dry_run:
+        return summary
     with open_store(output):
         for path, archive in zip(archives, found, strict=True):
             _place(path, output / path.name, archive)

@@ -37,7 +37,7 @@ class FetchSummary:
 
     def add(self, outcome: Outcome) -> None:
         """Count what became of one document now."""
-        self.by_status[str(outcome.status or "no answer")] += 1
+        self.by_status[str(outcome.status or ("no answer" if outcome.attempts else "not asked"))] += 1
         if outcome.file:
             self.fetched += 1
             self.bytes += outcome.bytes

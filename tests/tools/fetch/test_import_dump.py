@@ -89,6 +89,12 @@ def test_a_copy_that_came_out_wrong_is_not_left_there(
     assert not list((tmp_path / "out").glob("*.zip"))
 
 
+def test_a_dry_run_checks_and_puts_nothing_in_place(dump: tuple[Path, Path], tmp_path: Path) -> None:
+    summary = import_dump(dump, tmp_path / "out", dry_run=True)
+    assert [archive.how for archive in summary.archives] == ["checked", "checked"]
+    assert not (tmp_path / "out").exists()
+
+
 def test_importing_again_changes_nothing(dump: tuple[Path, Path], tmp_path: Path) -> None:
     import_dump(dump, tmp_path / "out")
     before = (tmp_path / "out/manifest.json").read_bytes()

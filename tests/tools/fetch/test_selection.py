@@ -187,6 +187,7 @@ def test_entries_of_a_list_that_are_no_numbers_are_named_and_the_rest_goes_on(
     assert list(read_celex_list(numbers)) == ["32099r0123", "GDPR", "32099R0123"]
     summary = fetch(tmp_path / "out", ask(*read_celex_list(numbers)))
     assert (summary.to_dict()["fetched"], summary.to_dict()["failed"]) == (1, 1)
+    assert summary.to_dict()["by_status"] == {"200": 1, "not asked": 1}
     assert "no CELEX number: neither a full nor a short CELEX number" in (tmp_path / "out/fetch.jsonl").read_text()
 
 
