@@ -85,8 +85,8 @@ class ImportSummary:
             f"{len(self.archives)} archives in {self.output}: {self.works:,} works, {self.with_notice:,} with notice"
         ]
         for archive in self.archives:
-            sum_ = f"  xxh3 {archive.xxh3}" if archive.xxh3 else ""
-            lines.append(f"  {archive.how:<9} {archive.name}  {archive.bytes / 1e9:,.2f} GB{sum_}")
+            hashed = f"  xxh3 {archive.xxh3}" if archive.xxh3 else ""
+            lines.append(f"  {archive.how:<9} {archive.name}  {archive.bytes / 1e9:,.2f} GB{hashed}")
         if self.with_notice < self.works:
             lines.append(
                 f"  without notice {self.works - self.with_notice:,}: their CELEX numbers come from the texts alone"
