@@ -125,11 +125,13 @@ def _fetch(store: Store, request: Request) -> FetchSummary:
     started = time.monotonic()
     summary = FetchSummary(str(store.folder))
     items, rejected = asyncio.run(_select(request))
+    # files of earlier runs are read to compare their checksums
+    known = progress(items, what="checking what is there", unit="doc") if store.outcomes else items
+    plan = store.plan(known, request.retry_missing)
+    summary.earlier(plan.present, plan.missing)
     for outcome in rejected:
         store.add(outcome)
         summary.add(outcome)
-    plan = store.plan(progress(items, what="checking what is there"), request.retry_missing)
-    summary.earlier(plan.present, plan.missing)
     if plan.todo:
         asyncio.run(_download_all(store, plan, request, summary))
     summary.seconds = time.monotonic() - started

@@ -98,6 +98,8 @@ class Store:
         """Note what became of an item, on disk at once."""
         if self._stream is None:
             self._stream = (self.folder / JOURNAL).open("a", encoding="utf-8")
+            if self._stream.tell():
+                self._stream.write("\n")  # a kill may have left half a line
         self.outcomes[outcome.item] = outcome
         self._stream.write(json.dumps(asdict(outcome), ensure_ascii=False) + "\n")
         self._stream.flush()
@@ -173,12 +175,14 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _read_journal(path: Path) -> Iterator[Outcome]:
-    """Yield what earlier runs noted; a line that a kill cut off is as if it had not been written."""
+    """Yield what earlier runs noted; a line that a kill cut off, or no run wrote, is as if it were not there."""
     if not path.exists():
         return
     with path.open(encoding="utf-8", errors="replace") as stream:
         for line in stream:
             try:
-                yield Outcome(**json.loads(line))
+                outcome = Outcome(**json.loads(line))
             except (ValueError, TypeError):
                 continue
+            if isinstance(outcome.celex, str) and isinstance(outcome.language, str):
+                yield outcome

@@ -9,7 +9,7 @@ import pytest
 
 from preprocessing.document import Reference
 from preprocessing.formex.metadata import identify
-from preprocessing.formex.notices import Notice, read_notice
+from preprocessing.formex.notices import Notice, notice_of_name, read_notice
 from preprocessing.formex.reader import read_file
 from preprocessing.formex.xml import UnreadableError
 from tests.preprocessing.formex.invented import act
@@ -151,3 +151,20 @@ def test_a_notice_that_names_another_act_is_kept_with_a_warning() -> None:
     identity = identify(file, None, "a.xml", Notice(celex="32099R0008R(01)"))
     assert identity.base_celex == "32099R0008"
     assert ["32099R0007" in warning for warning in identity.warnings] == [True]
+
+
+@pytest.mark.parametrize(
+    ("archive", "celex"),
+    [
+        ("data/2099/32099R0123R(02).en.zip", "32099R0123R(02)"),
+        ("02099R0123-20990701.fr.zip", "02099R0123-20990701"),
+        ("data\\12012E%2FTXT.de.zip", "12012E/TXT"),
+        ("data/32099R0123.zip", None),  # by whom it was named so is not known
+        ("data/JOx.en.zip", None),
+        ("data/32099R0123.en.zip!/x.xml", None),
+        ("", None),
+    ],
+)
+def test_an_archive_downloaded_by_its_number_tells_it(archive: str, celex: str | None) -> None:
+    notice = notice_of_name(archive)
+    assert (notice.celex if notice else None) == celex

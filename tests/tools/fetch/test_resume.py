@@ -20,7 +20,7 @@ from tests.preprocessing.formex.invented import DECLARATION, act, article
 from tests.tools.fetch.cellar import Cellar, status
 from tests.tools.fetch.conftest import act_zip
 from tools.fetch.run import Request, fetch
-from tools.fetch.store import open_store
+from tools.fetch.store import Outcome, open_store
 
 Ask = Callable[..., Request]
 ROOT = Path(__file__).parents[3]
@@ -108,6 +108,15 @@ def test_a_killed_run_goes_on_where_it_was(many: Cellar, ask: Ask, tmp_path: Pat
     rows = [json.loads(line) for line in (tmp_path / "fetch.jsonl").read_text().splitlines()]
     assert [row["celex"] for row in rows] == NUMBERS
     assert sorted(json.loads((tmp_path / "manifest.json").read_text())["outputs"]) == [row["file"] for row in rows]
+
+
+def test_a_line_that_a_kill_cut_off_does_not_spoil_the_next_one(many: Cellar, ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "fetch.jsonl").write_text('{"celex": null, "language": 1}\n[1]\n{"celex": "32099R0211", "lang')
+    with open_store(tmp_path) as store:
+        store.add(Outcome(NUMBERS[0], "en", status=404, reason="HTTP 404 Not Found"))
+        noted = (tmp_path / "fetch.jsonl").read_text().splitlines()
+    assert json.loads(noted[-1])["celex"] == NUMBERS[0]
+    assert len((tmp_path / "fetch.jsonl").read_text().splitlines()) == 1
 
 
 def test_ctrl_c_stops_at_once_and_says_how_to_go_on(many: Cellar, tmp_path: Path) -> None:
