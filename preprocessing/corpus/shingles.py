@@ -35,6 +35,9 @@ SIGNATURE_BYTES = 4 * PERMUTATIONS
 #: What a signature consists of where a text has no words.
 NO_WORDS = np.iinfo(np.uint32).max
 
+# Bytes of text for which there is room at first, and for which room is kept: what longer ones took is given back.
+_USUAL_ROOM, _MOST_ROOM = 1 << 20, 1 << 23
+
 # Without Numba's own memory management (_nrt, which its type hints leave out): it counts every use of an array.
 _compiled: Any = njit(cache=True, _nrt=False)  # type: ignore[call-overload]
 
@@ -66,7 +69,7 @@ class Fingerprints:
 
     def __init__(self) -> None:
         self._window = np.zeros(SHINGLE_WORDS, np.uint64)
-        self._make_room(1 << 20)
+        self._make_room(_USUAL_ROOM)
 
     def _make_room(self, size: int) -> None:
         self._data = np.empty(size + 1, np.uint8)
@@ -91,8 +94,8 @@ class Fingerprints:
             UnicodeEncodeError: the text holds half a surrogate pair.
         """
         data = text.encode()
-        if len(data) >= self._data.size:
-            self._make_room(2 * len(data))
+        if not len(data) < self._data.size <= _MOST_ROOM:
+            self._make_room(max(len(data), _USUAL_ROOM))
         self._data[: len(data)] = np.frombuffer(data, np.uint8)
         self._data[len(data)] = _END
         self._window[:] = 0

@@ -123,8 +123,11 @@ def test_half_a_surrogate_pair_is_refused():
         fingerprints(["\ud800"])
 
 
-def test_long_texts_find_room():
-    text = "ferry " * 1_500_000
-    key, signature = Fingerprints().of(text)
-    assert key == text_hash(text)
-    assert (signature == fingerprints(["ferry ferry ferry ferry ferry"])[1]).all()
+def test_long_texts_find_room_between_short_ones():
+    taken = Fingerprints()
+    expected = fingerprints(["ferry ferry ferry ferry ferry"])[1]
+    for repeats in (5, 1_500_000, 5, 400_000, 2_000_000, 6):
+        text = "ferry " * repeats
+        key, signature = taken.of(text)
+        assert key == xxhash.xxh3_64_intdigest(text.strip().encode())
+        assert (signature == expected).all()
