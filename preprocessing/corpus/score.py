@@ -11,8 +11,8 @@ recency     0.20    halves every 15 years from the newest year of the corpus; of
                     consolidation counts, as it is the law of that day. Without a date: as if 15 years old.
 kind        0.20    law that binds in general first (regulations and directives), then case law and decisions, then what
                     does not bind, then announcements; corrigenda and annexes alone make no sense by themselves.
-length      0.10    rises from 500 to 5,000 characters (an act with a few articles), stays up to 500,000 (the longest
-                    codes), and falls to a half at 5 million: what is longer is annexes.
+length      0.10    rises from 500 to 5,000 characters (an act with a few articles), stays up to 2 million (the longest
+                    codes), and falls to a half at 20 million: what is longer is annexes.
 structure   0.20    articles, recitals and headings, or the numbered grounds and the ruling of a judgment: what cited
                     answers are made from. Saturating: the tenth article counts less than the first.
 quality     0.30    running sentences: the share of the text that is not rows of tables, short lines or lines repeated
@@ -56,7 +56,7 @@ _KINDS = {
     **dict.fromkeys(("corrigendum", "annex"), 0.1),
 }
 # Characters: from here the length counts, counts fully, and counts less down to here.
-_SHORTEST, _FULL, _LONG, _LONGEST = 500.0, 5_000.0, 500_000.0, 5_000_000.0
+_SHORTEST, _FULL, _LONG, _LONGEST = 500.0, 5_000.0, 2_000_000.0, 20_000_000.0
 # So many give 63 % of what more could give.
 _ENOUGH_ARTICLES, _ENOUGH_RECITALS, _ENOUGH_POINTS = 6.0, 10.0, 20.0
 _FEW_DIGITS, _MANY_DIGITS = 0.05, 0.30
