@@ -79,6 +79,7 @@ class CiteReport:
 
     asked: str
     answers: list[Answer]
+    not_read: list[str] = field(default_factory=list)  # recitals, annexes, ... which are not looked up
 
     @property
     def found(self) -> bool:
@@ -92,11 +93,21 @@ class CiteReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, for JSON."""
-        return {"asked": self.asked, "found": self.found, "answers": [asdict(answer) for answer in self.answers]}
+        return {
+            "asked": self.asked,
+            "found": self.found,
+            "not_read": self.not_read,
+            "answers": [asdict(answer) for answer in self.answers],
+        }
 
     def text(self) -> str:
         """Return the answers for people."""
-        return f"\n\n{'-' * 40}\n".join(answer.show() for answer in self.answers)
+        shown = f"\n\n{'-' * 40}\n".join(answer.show() for answer in self.answers)
+        return (
+            f"note: only articles and acts are looked up, not {', '.join(self.not_read)}\n{shown}"
+            if self.not_read
+            else shown
+        )
 
 
 def cite(words: str, corpus: Path, language: str | None = None) -> CiteReport:
@@ -119,7 +130,7 @@ def cite(words: str, corpus: Path, language: str | None = None) -> CiteReport:
         if act.celex not in places:
             places[act.celex] = text_places(corpus, act)
         answers.append(_answer(corpus, act, places[act.celex], asked, language, question.language))
-    return CiteReport(words, answers)
+    return CiteReport(words, answers, list(question.not_read))
 
 
 def spans(numbers: Sequence[str]) -> str:
@@ -212,6 +223,8 @@ def _answer(
         answer.path, answer.heading, answer.text = provision.path, provision.heading, provision.text
     if of_words and of_words != language and not wanted:
         answer.message = answer.message or f"the corpus has no {LANGUAGES[of_words].name} text of it"
+    if asked.celex and asked.celex not in (act.celex, answer.version):
+        answer.message = f"this is the newest text in the corpus, not {asked.celex}"
     answer.citation = format_citation(
         answer.article, act.document_type, act.celex, language if language in WORDS else "en"
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from preprocessing.citations import find_citations
 from preprocessing.citations.acts import named_acts
 from preprocessing.citations.find import article_spans
-from preprocessing.citations.patterns import act_patterns, tie_patterns
+from preprocessing.citations.numbers import act_celex
+from preprocessing.citations.patterns import FIGURES, act_patterns, tie_patterns
 from preprocessing.citations.words import WORDS
 from preprocessing.corpus.registry import Named, Registry
 
@@ -21,6 +23,13 @@ _MARKS = {
     "es": ("UE", "CE", "CEE", "CECA", "PESC", "JAI"),
     "pt": ("UE", "CE", "CEE", "CECA", "PESC", "JAI"),
 }
+# Recitals, annexes and divisions are not looked up.
+_OTHER_PARTS = re.compile(
+    r"\b(?:recitals?|considérants?|erwägungsgr[uü]nde?|considerandos?|annex(?:es|e)?|anhang|anexos?"
+    r"|chapter|chapitre|kapitel|capítulo)\s\(?\w{1,4}\)?",
+    re.IGNORECASE,
+)
+_FIGURES = re.compile(FIGURES, re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -36,10 +45,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Question:
-    """The provisions asked for, in order, and the language of the words that ask (None: they do not tell)."""
+    """The provisions asked for, in order; ``language`` is that of the words that ask (None: they do not tell).
+
+    ``not_read`` names what is no article and was passed over.
+    """
 
     asked: list[Asked]
     language: str | None
+    not_read: Sequence[str] = ()
 
 
 def read_question(words: str, registry: Registry) -> Question:
@@ -55,24 +68,38 @@ def read_question(words: str, registry: Registry) -> Question:
         language = _language(words, registry.by_name(short[0]).languages)
     else:
         language = _language(words, named.languages)
+    not_read = [part[0] for part in _OTHER_PARTS.finditer(words)]
     if named.candidates:
         articles = [citation.article for citation in citations if citation.article]
         return Question(
-            [Asked(named.celex, article, name, named.candidates) for article in articles or (None,)], language
+            [Asked(named.celex, article, name, named.candidates) for article in articles or (None,)], language, not_read
         )
     asked = [Asked(item.celex, item.article, "" if item.celex else name) for item in citations]
-    asked = asked or [Asked(act.celex, None) for act in named_acts(words)]  # a judgment, by its case
-    return Question(asked or [Asked(None, None, name)], language)
+    # a judgment by its case, which is looked for after other words
+    asked = asked or [Asked(act.celex, None) for act in named_acts(" " * 8 + words)]
+    return Question(asked or [_by_figures(name, registry)], language, not_read)
+
+
+def _by_figures(name: str, registry: Registry) -> Asked:
+    """Read a number without the kind of act before it, "(EU) 2016/679", as that of the acts in the corpus with it."""
+    match = _FIGURES.fullmatch(name)
+    found = (
+        (act_celex(letter, match["first"], match["second"], bool(match["no"])) for letter in "RLDFH") if match else ()
+    )
+    acts = tuple(celex for celex in found if celex and registry.has_act(celex))
+    return Asked(acts[0] if len(acts) == 1 else None, None, name, acts)
 
 
 def _without_articles(words: str) -> str:
     """Return what is left of ``words`` when the articles are taken away, and what ties them to their act."""
     spans = article_spans(words)
-    if spans:
-        before, after = words[: spans[0][0]], words[spans[-1][1] :]
-        tied = tie_patterns().article_then_act.match(after)
-        words = f"{before.strip()} {after[tied.end() if tied else 0 :]}"
-    return words.strip(" ,;:()")
+    if not spans:
+        return words.strip(" ,;:")
+    if any(not tie_patterns().joint.fullmatch(words, left[1], right[0]) for left, right in pairwise(spans)):
+        return ""  # of several acts
+    before, after = words[: spans[0][0]], words[spans[-1][1] :]
+    tied = tie_patterns().article_then_act.match(after)
+    return f"{before.strip()} {after[tied.end() if tied else 0 :]}".strip(" ,;:()")
 
 
 def _language(words: str, of_name: Collection[str]) -> str | None:

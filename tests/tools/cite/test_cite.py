@@ -71,6 +71,30 @@ def test_lists_and_ranges_give_an_answer_each(corpus: Path):
     assert report.exit_status == 1 and report.text().count("-----") >= 4
 
 
+def test_articles_of_several_acts_each_come_from_their_own(corpus: Path):
+    report = cite("Article 3 of Regulation (EU) 2099/1 and Article 1 of Directive (EU) 2099/2", corpus)
+    assert [(answer.celex, answer.article) for answer in report.answers] == [(ACT, "3"), (OTHER, "1")]
+    report = cite("Article 3 GSDR and Article 6 GDPR", corpus)
+    assert [(answer.celex, answer.found) for answer in report.answers] == [(None, False), ("32016R0679", False)]
+
+
+def test_a_number_alone_is_that_of_the_one_act_that_has_it(corpus: Path):
+    assert one("(EU) 2099/1", corpus).celex == ACT and one("2099/2", corpus).celex == OTHER
+    assert "no act is known as '2099/8'" in one("2099/8", corpus).message
+
+
+def test_another_version_than_the_one_asked_for_is_said(corpus: Path):
+    assert "newest text in the corpus, not 02099R0001-20990601" in one("02099R0001-20990601, Article 5", corpus).show()
+    assert "note" not in one("02099R0001-20990701, Article 5", corpus).show()
+
+
+def test_what_is_no_article_is_not_passed_over_in_silence(corpus: Path):
+    for words in ("Recital 26 of Regulation (EU) 2099/1", "GSDR, Anhang II"):
+        report = cite(words, corpus)
+        assert len(report.not_read) == 1 and "only articles and acts are looked up, not" in report.text()
+    assert cite("Article 5 of the said Regulation (EU) 2099/1 of the Council", corpus).not_read == []
+
+
 def test_an_act_alone_is_described(corpus: Path):
     answer = one(ACT, corpus)
     assert answer.found and answer.article is None and answer.referenced_by == 1
