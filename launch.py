@@ -214,31 +214,66 @@ def preprocess(
     tokenizer: Annotated[Path, typer.Option(help="Folder with tokenizer.json (the model's).")],
     more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,  # the paths behind the first of --input
     languages: Languages = ALL_LANGUAGES,
-    shards: Annotated[int, typer.Option(help="Parts to work on in parallel.")] = 32,
-    workers: Workers = WORKERS,
-    seq_length: Annotated[int, typer.Option(help="Training sequence length, for the report.")] = 4096,
+    shares: Annotated[
+        str, typer.Option(help="Languages in the mix: en=35,fr=25,...", show_default="35, 25, 20, 12, 8")
+    ] = "",
+    replay: Annotated[str, typer.Option(help="General text in the mix: PREFIX=SHARE of tokens, as old.en=0.05.")] = "",
+    best_share: Annotated[float, typer.Option(help="Part of the tokens that cpt_fast reads, the best ones.")] = 0.4,
+    versions: Annotated[str, typer.Option(help="Consolidated versions of an act: newest, all.")] = "newest",
+    corrigenda: Annotated[bool, typer.Option("--corrigenda/--no-corrigenda", help="Take corrigenda too.")] = True,
+    annexes: Annotated[
+        bool, typer.Option("--annexes/--no-annexes", help="Take documents that are nothing but annexes or tables.")
+    ] = True,
+    near_duplicates: Annotated[float, typer.Option(help="Similar texts are one from here on; 0: never.")] = 0.8,
+    min_characters: Annotated[int, typer.Option(help="Shorter documents are left out.")] = 200,
+    max_warnings: Annotated[
+        int | None, typer.Option(help="Documents with more warnings are left out.", show_default="any number")
+    ] = None,
     validation_share: Annotated[float, typer.Option(help="Share of acts held out.")] = 0.01,
+    seq_length: Annotated[int, typer.Option(help="Training sequence length, for the report.")] = 4096,
+    shards: Annotated[
+        int | None, typer.Option(help="Parts to work on in parallel.", show_default="8 to 64 MB of XML each")
+    ] = None,
+    workers: Workers = WORKERS,
     seed: Seed = 1234,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Make the training corpus: documents, Megatron .bin/.idx per language, blend file, registry, report."""
+    """Make the training corpus: documents, Megatron .bin/.idx per language, blend files, registry, report.
+
+    Read, select, deduplicate, score, split by act, tokenize, join. A run that was stopped goes on when the same command
+    is given again; with other settings (and --overwrite) only what they touch is done anew. What is finished so far
+    lies in OUTPUT/work, which may be removed once the corpus is made.
+
+    Example: python launch.py preprocess --input dump/ --output corpus --tokenizer Llama-3.3-70B-Instruct
+    """
+    from preprocessing.corpus.pipeline import dry_run as look
     from preprocessing.corpus.pipeline import preprocess as run
+    from preprocessing.corpus.settings import Settings, parse_replay, parse_shares
     from preprocessing.languages import parse_languages
 
-    summary = run(
-        [*input, *(more or ())],
-        output,
-        tokenizer,
+    settings = Settings(
         languages=parse_languages(languages),
-        shards=shards,
-        workers=workers,
-        seq_length=seq_length,
+        shares=parse_shares(shares),
+        replay=parse_replay(replay),
+        best_share=best_share,
+        versions=versions,
+        corrigenda=corrigenda,
+        annexes=annexes,
+        near_duplicates=near_duplicates,
+        min_characters=min_characters,
+        max_warnings=max_warnings,
         validation_share=validation_share,
+        seq_length=seq_length,
+        shards=shards,
         seed=seed,
-        overwrite=overwrite,
     )
-    _print(summary, as_json)
+    inputs = [*input, *(more or ())]
+    if dry_run:
+        _print(look(inputs, output, tokenizer, settings), as_json)
+    else:
+        _print(run(inputs, output, tokenizer, settings, workers=workers, overwrite=overwrite), as_json)
 
 
 @app.command(rich_help_panel=DATA)

@@ -160,6 +160,7 @@ def _prepare_data(
 ) -> tuple[int, Path]:
     """Sample, corpus, test set and chats; return the number of documents and the base checkpoint."""
     from preprocessing.corpus.pipeline import preprocess
+    from preprocessing.corpus.settings import Settings
     from preprocessing.instruct.build import build_sft
     from preprocessing.instruct.test_set import build_test_set
     from tools.sample.build import sample
@@ -174,8 +175,7 @@ def _prepare_data(
             [Path(made.formex)],
             output / "corpus",
             model,
-            seq_length=stages["cpt"].sequence_length,
-            validation_share=HELD_OUT,
+            Settings(seq_length=stages["cpt"].sequence_length, validation_share=HELD_OUT),
             overwrite=True,
         )
     with clock("test set and cited chats"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,21 @@ from preprocessing.corpus.holdout import SPLITS
 from preprocessing.corpus.tokenizer import TokenizerFacts
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import atomic_file
-from preprocessing.languages import LANGUAGES
 
 _HEADER = """\
 # Megatron indexed datasets (.bin + .idx) and their mix, written by `launch.py preprocess`.
 # prefix: relative to this file, without suffix. weight: this language's part of the tokens that training sees.
-# Weights may be edited; they need not add up to 1. Tokens and documents say what the files hold.
+# Weights may be edited; they need not add up to 1. Tokens and documents say what the files hold. General text that
+# keeps the model from forgetting what it knew has its place in the list too, as the "language" replay.
 """
+
+#: The "language" of general text in the mix.
+REPLAY = "replay"
 
 
 @dataclass(frozen=True)
 class BlendEntry:
-    """One language's dataset; ``prefix`` is absolute and has no suffix, ``weight`` its part of the mix."""
+    """One language's dataset, or general text; ``prefix`` is absolute and has no suffix, ``weight`` its part."""
 
     language: str
     prefix: Path
@@ -42,15 +46,12 @@ class Blend:
     tokenizer_sha256: str
 
 
-def mix_weights(languages: Iterable[str]) -> dict[str, float]:
-    """Return the default shares of the training mix, renormalised over the languages that are there."""
-    shares = {language: LANGUAGES[language].share for language in languages}
-    total = sum(shares.values())
-    return {language: round(share / total, 6) for language, share in shares.items()}
-
-
-def write_blend(path: Path, datasets: Mapping[tuple[str, str], tuple[int, int]], facts: TokenizerFacts) -> None:
-    """Write the blend file; ``datasets`` maps (language, split) to documents and tokens."""
+def write_blend(
+    path: Path,
+    entries: Mapping[str, Sequence[BlendEntry]],
+    facts: TokenizerFacts,
+) -> None:
+    """Write the blend file; ``entries`` are those of each split, in the order in which they are to stand."""
     lines = [
         _HEADER,
         "tokenizer:",
@@ -59,17 +60,15 @@ def write_blend(path: Path, datasets: Mapping[tuple[str, str], tuple[int, int]],
         f"  end_of_text_id: {facts.end_of_text_id}  # ends every document",
     ]
     for split in SPLITS:
-        languages = [language for language, name in datasets if name == split]
-        weights = mix_weights(languages)
-        lines.append(f"{split}:" if languages else f"{split}: []")
-        for language in languages:
-            documents, tokens = datasets[language, split]
+        lines.append(f"{split}:" if entries[split] else f"{split}: []")
+        for entry in entries[split]:
+            inside = entry.prefix.is_relative_to(path.parent)
             lines += [
-                f"  - language: {language}",
-                f"    prefix: {language}/{split}",
-                f"    weight: {weights[language]}",
-                f"    tokens: {tokens}",
-                f"    documents: {documents}",
+                f"  - language: {entry.language}",
+                f"    prefix: {entry.prefix.relative_to(path.parent) if inside else json.dumps(str(entry.prefix))}",
+                f"    weight: {round(entry.weight, 6)}",
+                f"    tokens: {entry.tokens}",
+                f"    documents: {entry.documents}",
             ]
     with atomic_file(path) as stream:
         stream.write("\n".join(lines) + "\n")

@@ -1,95 +1,38 @@
-"""The documents table: LegalDocument rows plus their ``split``, in Parquet files read and written piece by piece."""
+"""The documents table: LegalDocument rows with split, tokens and score, in Parquet files read piece by piece."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import xxhash
-
+from preprocessing.corpus.score import PARTS
 from preprocessing.document import LegalDocument, arrow_schema
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow
 
-# Characters of text that may wait in memory over all shards; a row holds its text about three times (whole, articles,
-# paragraphs), so this stands for some 300 MB.
-BUFFERED_CHARACTERS = 32_000_000
 # Read this many rows at once: most acts are 10 to 500 kB.
 ROWS_AT_ONCE = 64
 
 
 def documents_schema() -> pyarrow.Schema:
-    """LegalDocument's columns and ``split`` (``train`` or ``validation``)."""
+    """LegalDocument's columns, then what the corpus knows of each document.
+
+    ``split`` (``train`` or ``validation``), ``tokens`` (end-of-text included), ``score`` and its parts (0 to 1; see
+    :mod:`preprocessing.corpus.score`).
+    """
     import pyarrow as pa
 
-    return arrow_schema().append(pa.field("split", pa.string()))
+    parts = pa.struct([(name, pa.float32()) for name in PARTS])
+    more = [("split", pa.string()), ("tokens", pa.int32()), ("score", pa.float32()), ("score_parts", parts)]
+    return pa.schema([*arrow_schema(), *(pa.field(name, kind) for name, kind in more)])
 
 
 def shard_name(shard: int, shards: int) -> str:
     """Return ``shard-00003-of-00032``: sorted by name is sorted by number."""
     return f"shard-{shard:05d}-of-{shards:05d}"
-
-
-def shard_of(document: LegalDocument, shards: int) -> int:
-    """Return the shard a document belongs to, by a hash of its id."""
-    return xxhash.xxh3_64_intdigest(document.id.encode()) % shards
-
-
-class ShardedWriter:
-    """Spread documents over Parquet files by :func:`shard_of`, holding only a bounded buffer in memory.
-
-    Within a shard documents keep the order they came in. A shard that no document fell into has no file.
-    """
-
-    def __init__(self, folder: Path, shards: int) -> None:
-        self.folder = folder
-        self.shards = shards
-        self.paths: list[Path] = []
-        self._schema = arrow_schema()
-        self._files = ExitStack()
-        self._writers: dict[int, Any] = {}
-        self._rows: dict[int, list[dict[str, Any]]] = {}
-        self._characters: dict[int, int] = {}
-        self._waiting = 0
-
-    def __enter__(self) -> ShardedWriter:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return self
-
-    def add(self, document: LegalDocument) -> None:
-        """Take one document; the fullest shard is written out when too much is waiting."""
-        shard = shard_of(document, self.shards)
-        self._rows.setdefault(shard, []).append(document.to_dict())
-        self._characters[shard] = self._characters.get(shard, 0) + len(document.text)
-        self._waiting += len(document.text)
-        while self._waiting > BUFFERED_CHARACTERS:
-            self._flush(max(self._characters, key=lambda key: self._characters[key]))
-
-    def _flush(self, shard: int) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        if shard not in self._writers:
-            path = self.folder / f"{shard_name(shard, self.shards)}.parquet"
-            # lz4: read once more and then deleted, so speed counts and size does not
-            self._writers[shard] = self._files.enter_context(pq.ParquetWriter(path, self._schema, compression="lz4"))
-        table = pa.Table.from_pylist(self._rows.pop(shard), schema=self._schema)
-        self._writers[shard].write_table(table)
-        self._waiting -= self._characters.pop(shard)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._files:
-            if error is None:
-                for shard in sorted(self._rows):
-                    self._flush(shard)
-        self.paths = [self.folder / f"{shard_name(shard, self.shards)}.parquet" for shard in sorted(self._writers)]
 
 
 def iter_batches(path: Path) -> Iterator[pyarrow.RecordBatch]:

@@ -16,7 +16,6 @@ The tests hold it against ``megatron.core.datasets.indexed_dataset.IndexedDatase
 
 from __future__ import annotations
 
-import shutil
 import struct
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xxhash
 
 from preprocessing.errors import RecipeError
 from preprocessing.files import atomic_file
@@ -97,7 +97,8 @@ class IndexedWriter:
         self._files.__exit__(kind, error, trace)
         if error is None:
             # last: a reader looks for the index first, and it must never describe tokens that are not there
-            _write_index(self.prefix, np.asarray(self.lengths, dtype=np.int32), self.dtype)
+            lengths = np.asarray(self.lengths, dtype=np.int32)
+            _write_index(self.prefix, lengths, _starts(lengths, self.dtype), self.dtype)
 
 
 def read_lengths(prefix: Path) -> tuple[NDArray[np.int32], np.dtype[Any]]:
@@ -126,8 +127,10 @@ def read_lengths(prefix: Path) -> tuple[NDArray[np.int32], np.dtype[Any]]:
     return lengths, dtype
 
 
-def merge(parts: Sequence[Path], prefix: Path) -> tuple[int, int]:
+def merge(parts: Sequence[Path], prefix: Path, sums: Sequence[str] | None = None) -> tuple[int, int]:
     """Join the datasets ``parts`` (prefixes), in the order given, into ``prefix``; return documents and tokens.
+
+    ``sums`` are the xxh3 that the parts' ``.bin`` files must have.
 
     Raises:
         RecipeError: a part is damaged, or the parts store their ids in different types.
@@ -141,17 +144,38 @@ def merge(parts: Sequence[Path], prefix: Path) -> tuple[int, int]:
         if other != dtype:
             raise RecipeError(f"{part} stores token ids as {other}, {parts[0]} as {dtype}; they cannot be joined")
     with atomic_file(bin_path(prefix), "wb") as output:
-        for part in parts:
+        for number, part in enumerate(parts):
+            digest = xxhash.xxh3_64()
             with bin_path(part).open("rb") as stream:
-                shutil.copyfileobj(stream, output, COPY_BYTES)
+                while block := stream.read(COPY_BYTES):
+                    digest.update(block)
+                    output.write(block)
+            if sums is not None and digest.hexdigest() != sums[number]:
+                raise RecipeError(f"{bin_path(part)} was changed after it was written; run preprocess again")
     lengths = np.concatenate([part_lengths for part_lengths, _ in indexes])
-    _write_index(prefix, lengths, dtype)
+    _write_index(prefix, lengths, _starts(lengths, dtype), dtype)
     return len(lengths), int(lengths.sum(dtype=np.int64))
 
 
-def _write_index(prefix: Path, lengths: NDArray[np.int32], dtype: np.dtype[Any]) -> None:
+def write_subset(whole: Path, prefix: Path, chosen: NDArray[np.bool_]) -> tuple[int, int]:
+    """Write a dataset of the documents ``chosen`` of another (prefixes, in one folder) without copying a token.
+
+    Its ``.bin`` is a link to the other's; its index points at the chosen documents alone. Return documents and tokens.
+    """
+    lengths, dtype = read_lengths(whole)
+    bin_path(prefix).unlink(missing_ok=True)
+    bin_path(prefix).symlink_to(bin_path(whole).name)
+    _write_index(prefix, lengths[chosen], _starts(lengths, dtype)[chosen], dtype)
+    return int(chosen.sum()), int(lengths[chosen].sum(dtype=np.int64))
+
+
+def _starts(lengths: NDArray[np.int32], dtype: np.dtype[Any]) -> NDArray[np.int64]:
+    """Return where each document begins, in bytes, when they follow each other."""
     ends = np.cumsum(lengths, dtype=np.int64) * dtype.itemsize
-    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends])[:-1]
+    return np.concatenate([np.zeros(1, dtype=np.int64), ends])[:-1]
+
+
+def _write_index(prefix: Path, lengths: NDArray[np.int32], starts: NDArray[np.int64], dtype: np.dtype[Any]) -> None:
     borders = np.arange(len(lengths) + 1, dtype=np.int64)
     with atomic_file(idx_path(prefix), "wb") as output:
         output.write(HEADER.pack(MAGIC, VERSION, TYPE_CODES[dtype.name], len(lengths), len(borders)))

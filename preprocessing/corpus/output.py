@@ -1,26 +1,27 @@
 """The output folder: built beside what is there, put in place at the end, the manifest last.
 
-Everything is written under ``DIR/building.partial`` and moved up by renames when it is complete, so a killed or failed
-run leaves the old corpus as it was and nothing new that looks whole; the next run clears what is left.
+The corpus is put together under ``DIR/building.partial`` and moved up by renames when it is complete, so a killed or
+failed run leaves the old corpus as it was and nothing new that looks whole. What its tasks finished stays in
+``DIR/work``, each with a receipt, and the next run goes on from there.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import xxhash
-
+from preprocessing.corpus.receipts import checksum
 from preprocessing.errors import UsageError
 from preprocessing.files import PARTIAL_SUFFIX, locked_folder, write_json
 
 BUILDING = "building" + PARTIAL_SUFFIX
 REPLACED = "replaced" + PARTIAL_SUFFIX
+#: What a run has finished of a corpus, for the next run; no part of the corpus.
+WORK = "work"
 MANIFEST = "manifest.json"
 # In the order they are put in place: what training opens comes last before the manifest.
 OUTPUTS = ("documents", "registry.parquet", "rejected.jsonl", "report.json", "report.html", "cpt")
@@ -48,7 +49,7 @@ def finished(folder: Path, settings: dict[str, Any], overwrite: bool) -> bool:
         what = f"other {', '.join(changed)}" if changed else "the same settings, but files of it are missing or changed"
         raise UsageError(f"{folder} holds a corpus made with {what}; {advice}")
     names = sorted(path.name for path in folder.iterdir())
-    if names and not {BUILDING, REPLACED} & set(names):  # with one of these it is a run of ours that did not end
+    if names and not {BUILDING, REPLACED, WORK} & set(names):  # with one of these it is a run of ours that did not end
         raise UsageError(f"{folder} holds something else ({', '.join(names[:3])}); {advice}")
     return False
 
@@ -73,10 +74,15 @@ def building(folder: Path) -> Iterator[Path]:
             shutil.rmtree(folder / REPLACED, ignore_errors=True)
 
 
-def publish(place: Path, settings: dict[str, Any]) -> None:
-    """Move the outputs from ``place`` (given by :func:`building`) into its parent folder and write the manifest."""
+def publish(place: Path, settings: dict[str, Any], known: Mapping[str, dict[str, Any]] | None = None) -> None:
+    """Move the outputs from ``place`` (given by :func:`building`) into its parent folder and write the manifest.
+
+    ``known`` are sizes and checksums of files (by path in the corpus) that need not be read again for it.
+    """
     folder = place.parent
-    sums = {str(path.relative_to(place)): _checksum(path) for name in OUTPUTS for path in _files(place / name)}
+    paths = {str(path.relative_to(place)): path for name in OUTPUTS for path in _files(place / name)}
+    # the manifest vouches for these bytes: they are on the disk before it is
+    sums = {name: (known or {}).get(name) or checksum(path) for name, path in paths.items()}
     replaced = folder / REPLACED
     shutil.rmtree(replaced, ignore_errors=True)
     replaced.mkdir()
@@ -90,18 +96,6 @@ def publish(place: Path, settings: dict[str, Any]) -> None:
 
 def _files(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
-
-
-def _checksum(path: Path) -> dict[str, Any]:
-    digest = xxhash.xxh3_64()
-    size = 0
-    with path.open("rb") as stream:
-        while block := stream.read(8 << 20):
-            digest.update(block)
-            size += len(block)
-        # the manifest vouches for these bytes: they must be on the disk before it is
-        os.fsync(stream.fileno())
-    return {"bytes": size, "xxh3": digest.hexdigest()}
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.corpus.blend import mix_weights
-from preprocessing.corpus.holdout import TRAIN, VALIDATION, SplitPlan
+from preprocessing.corpus.holdout import SPLITS, TRAIN, VALIDATION, SplitPlan
 from preprocessing.corpus.indexed import read_lengths
-from preprocessing.corpus.shards import Counts
-from preprocessing.document import LegalDocument
+from preprocessing.corpus.joining import BEST, Dataset
+from preprocessing.corpus.settings import Settings
+from preprocessing.corpus.writing import SAMPLES_PER_LANGUAGE, Counts
 from preprocessing.languages import LANGUAGES
 
 if TYPE_CHECKING:
@@ -23,14 +23,12 @@ GLOBAL_BATCH = 128
 STEPS = (1_000, 10_000, 40_000)
 # Beyond about four passes, repeated text teaches little more (Muennighoff et al. 2023, arXiv 2305.16264).
 MAX_EPOCHS = 4
-SAMPLES_PER_LANGUAGE = 2
-SAMPLE_CHARACTERS = 400
 LENGTH_EDGES = (0, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
 
 
 @dataclass
 class Intake:
-    """What reading and selecting found: filled while documents stream by."""
+    """What reading and selecting found."""
 
     read: int = 0
     kept: int = 0
@@ -38,18 +36,6 @@ class Intake:
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     without_celex: int = 0
     with_warnings: int = 0
-    samples: list[dict[str, str]] = field(default_factory=list)
-
-    def keep(self, document: LegalDocument) -> None:
-        """Note a document that enters the corpus."""
-        self.kept += 1
-        self.without_celex += document.celex is None
-        self.with_warnings += bool(document.warnings)
-        if sum(sample["language"] == document.language for sample in self.samples) < SAMPLES_PER_LANGUAGE:
-            text = " ".join(document.text[:SAMPLE_CHARACTERS].split())
-            self.samples.append(
-                {"id": document.id, "language": document.language, "title": document.title, "text": text}
-            )
 
 
 def build_report(
@@ -57,32 +43,36 @@ def build_report(
     intake: Intake,
     counts: Counts,
     plan: SplitPlan,
-    datasets: Mapping[tuple[str, str], tuple[int, int]],
+    datasets: Mapping[tuple[str, str], Dataset],
+    thresholds: Mapping[str, float],
     tokens_folder: Path,
-    languages: Sequence[str],
-    seq_length: int,
-    settings: Mapping[str, Any],
+    settings: Settings,
+    described: Mapping[str, Any],
+    samples: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
-    """Return the report as plain data; ``datasets`` maps (language, split) to documents and tokens."""
-    weights = mix_weights([language for language in languages if (language, TRAIN) in datasets])
+    """Return the report as plain data; ``datasets`` are those of each language: train, validation and best."""
+    languages, seq_length = settings.languages, settings.seq_length
+    weights = settings.mix([language for language in languages if (language, TRAIN) in datasets])
+    nothing = Dataset(0, 0, {})
     by_language: dict[str, dict[str, Any]] = {}
     for language in languages:
         if not counts.total("documents", language):
             continue
         by_language[language] = {
             "name": LANGUAGES[language].name,
-            "documents": {split: datasets.get((language, split), (0, 0))[0] for split in (TRAIN, VALIDATION)},
-            "tokens": {split: datasets.get((language, split), (0, 0))[1] for split in (TRAIN, VALIDATION)},
+            "documents": {name: datasets.get((language, name), nothing).documents for name in (*SPLITS, BEST)},
+            "tokens": {name: datasets.get((language, name), nothing).tokens for name in (*SPLITS, BEST)},
+            "best_score": round(thresholds.get(language, 0.0), 4),
             "characters": counts.total("characters", language),
             "characters_per_token": round(counts.total("characters", language) / counts.total("tokens", language), 2),
             "share_of_tokens": round(counts.total("tokens", language) / counts.total("tokens"), 4),
-            "mix_weight": weights.get(language, 0.0),
-            "epochs": _epochs(datasets.get((language, TRAIN), (0, 0))[1], weights.get(language, 0.0), seq_length),
+            "mix_weight": round(weights.get(language, 0.0), 6),
+            "epochs": _epochs(datasets.get((language, TRAIN), nothing).tokens, weights.get(language, 0.0), seq_length),
         }
     lengths = {language: read_lengths(tokens_folder / language / TRAIN)[0] for language in weights}
-    train_tokens = sum(tokens for (_, split), (_, tokens) in datasets.items() if split == TRAIN)
+    train_tokens = sum(dataset.tokens for (_, name), dataset in datasets.items() if name == TRAIN)
     report = {
-        "settings": dict(settings),
+        "settings": dict(described),
         "documents": {
             "read": intake.read,
             "kept": intake.kept,
@@ -95,19 +85,24 @@ def build_report(
             "validation_acts": len(plan.acts),
             "held_out_articles": {act: list(numbers) for act, numbers in sorted(plan.articles.items())},
         },
-        "deduplication": (
-            "exact, within a language, on text with normalised white space and accents; of equal texts, and of several "
-            "texts with one CELEX number, the first one read is kept. Consolidated versions of one act are all kept."
-        ),
         "languages": by_language,
         "types": _by(counts, 2),
         "years": _by(counts, 3),
         "lengths": {"edges": list(LENGTH_EDGES), **{name: _lengths(values) for name, values in lengths.items()}},
         "sequences": {"length": seq_length, "train": train_tokens // seq_length},
-        "samples": intake.samples,
+        "samples": _samples(samples),
     }
     report["warnings"] = _warnings(report, plan)
     return report
+
+
+def _samples(samples: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return the first of each language."""
+    chosen: list[dict[str, str]] = []
+    for sample in samples:
+        if sum(other["language"] == sample["language"] for other in chosen) < SAMPLES_PER_LANGUAGE:
+            chosen.append(dict(sample))
+    return chosen
 
 
 def _epochs(tokens: int, weight: float, seq_length: int) -> dict[str, Any]:

@@ -42,8 +42,7 @@ def render(report: Mapping[str, Any]) -> str:
         "<h2>Left out</h2>",
         _left_out(report),
         f"<p>{documents['without_celex']:,} kept documents have no CELEX number, "
-        f"{documents['with_parse_warnings']:,} have parse warnings. Deduplication: "
-        f"{escape(report['deduplication'])}</p>",
+        f"{documents['with_parse_warnings']:,} have parse warnings.</p>",
         "<h2>Kinds of document</h2><p>Articles held out of a document count as one more.</p>",
         _table(("type", "documents", "tokens"), _largest(report["types"])),
         "<h2>Years</h2>",

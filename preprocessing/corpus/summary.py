@@ -58,3 +58,36 @@ class PreprocessSummary:
             "blend": str(self.output / "cpt" / "blend.yaml"),
             "report": self.report,
         }
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run would do; sizes in bytes of XML."""
+
+    output: Path
+    up_to_date: bool
+    replaces: bool
+    slices: int
+    slices_to_read: int
+    bytes: int
+    bytes_to_read: int
+
+    def text(self) -> str:
+        """Return the lines for a person."""
+        if self.up_to_date:
+            return f"{self.output} is up to date: nothing would be done."
+        return "\n".join(
+            [
+                f"read      {self.slices_to_read:,} of {self.slices:,} slices"
+                f" ({self.bytes_to_read / 1e6:,.1f} of {self.bytes / 1e6:,.1f} MB of XML)"
+                + ("; the others were read by an earlier run" if self.slices_to_read < self.slices else ""),
+                "decide    which documents are kept, their scores, which acts are held out",
+                "tokenize  what is kept, and write documents, datasets, blend files, registry and report",
+                f"{'replace' if self.replaces else 'make':<10}the corpus in {self.output}"
+                + (" (this needs --overwrite)" if self.replaces else ""),
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same for a program."""
+        return {**vars(self), "output": str(self.output)}

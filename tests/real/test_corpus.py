@@ -10,6 +10,7 @@ from preprocessing.corpus.blend import load_blend
 from preprocessing.corpus.documents import iter_documents
 from preprocessing.corpus.pipeline import preprocess
 from preprocessing.corpus.registry import Registry
+from preprocessing.corpus.settings import Settings
 from preprocessing.document import LegalDocument
 from tests.preprocessing.corpus.conftest import make_tokenizer
 
@@ -81,7 +82,7 @@ def test_an_act_of_the_dev_set_is_on_one_side_in_all_its_languages(dev_folder: P
 
     folder = next(path for path in (dev_folder / "formex", dev_folder) if path.is_dir())
     acts = sorted(path for path in folder.iterdir() if path.is_dir() and path.name != GDPR)[:12]
-    summary = preprocess(acts, tmp_path / "out", tokenizer_folder, workers=2, shards=4, validation_share=0.2)
+    summary = preprocess(acts, tmp_path / "out", tokenizer_folder, Settings(shards=4, validation_share=0.2), workers=2)
     assert summary.report["documents"]["kept"] >= 12
     sides: dict[str, set[str]] = {}
     for path in (tmp_path / "out" / "documents").iterdir():

@@ -87,8 +87,9 @@ class Tiny:
     def blend(self) -> Path:
         """The blend file of the corpus, tokenized with :attr:`tokenizer`."""
         from preprocessing.corpus.pipeline import preprocess
+        from preprocessing.corpus.settings import Settings
 
-        preprocess([self.formex], self.folder / "corpus", self.hf, seq_length=64, validation_share=0.3)
+        preprocess([self.formex], self.folder / "corpus", self.hf, Settings(seq_length=64, validation_share=0.3))
         return self.folder / "corpus" / "cpt" / "blend.yaml"
 
 

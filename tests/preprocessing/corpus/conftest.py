@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from preprocessing.corpus.documents import documents_schema, shard_name
+from preprocessing.corpus.score import PARTS
+from preprocessing.corpus.settings import Settings
 from preprocessing.corpus.tokenizer import SPECIAL_TOKENS
 from preprocessing.document import Article, LegalDocument
 
@@ -100,6 +104,26 @@ def make_document() -> Callable[..., LegalDocument]:
         return LegalDocument(**{**values, **changes})  # type: ignore[arg-type]
 
     return make
+
+
+def settings(**changes: Any) -> Settings:
+    """Return settings that let invented acts pass, which say nearly the same."""
+    return Settings(**{"near_duplicates": 0.0, **changes})
+
+
+def write_documents(folder: Path, documents: Sequence[LegalDocument], shards: int = 1) -> list[Path]:
+    """Write a documents table as ``preprocess`` does, the documents dealt out to the shards in turn."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True)
+    more = {"split": "train", "tokens": 1, "score": 0.5, "score_parts": dict.fromkeys(PARTS, 0.5)}
+    paths = []
+    for shard in range(min(shards, len(documents))):
+        rows = [{**document.to_dict(), **more} for document in documents[shard::shards]]
+        paths.append(folder / f"{shard_name(shard, shards)}.parquet")
+        pq.write_table(pa.Table.from_pylist(rows, schema=documents_schema()), paths[-1])
+    return paths
 
 
 def write_act(folder: Path, number: int, language: str, articles: int = 12, kind: str = "REG") -> Path:

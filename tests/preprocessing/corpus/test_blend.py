@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from preprocessing.corpus.blend import load_blend, mix_weights, write_blend
+from preprocessing.corpus.blend import BlendEntry, load_blend, write_blend
 from preprocessing.corpus.indexed import IndexedWriter
 from preprocessing.corpus.tokenizer import TokenizerFacts
 from preprocessing.errors import RecipeError, UsageError
@@ -15,12 +15,17 @@ FACTS = TokenizerFacts(Path("tokenizer"), "ab12" * 16, 400, 390, (389,), ())
 
 @pytest.fixture
 def blend_file(tmp_path: Path) -> Path:
-    datasets = {}
-    for key in (("en", "train"), ("pt", "train"), ("en", "validation")):
-        with IndexedWriter(tmp_path / "cpt" / key[0] / key[1], FACTS.vocab_size) as writer:
+    entries: dict[str, list[BlendEntry]] = {"train": [], "validation": []}
+    for language, split, weight in (
+        ("en", "train", 0.35 / 0.43),
+        ("pt", "train", 0.08 / 0.43),
+        ("en", "validation", 1),
+    ):
+        prefix = tmp_path / "cpt" / language / split
+        with IndexedWriter(prefix, FACTS.vocab_size) as writer:
             writer.add(np.array([389, 1, 2, 390]))
-        datasets[key] = (1, 4)
-    write_blend(tmp_path / "cpt" / "blend.yaml", datasets, FACTS)
+        entries[split].append(BlendEntry(language, prefix, weight, 4, 1))
+    write_blend(tmp_path / "cpt" / "blend.yaml", entries, FACTS)
     return tmp_path / "cpt" / "blend.yaml"
 
 
@@ -31,10 +36,9 @@ def test_what_was_written_is_loaded(blend_file: Path):
     assert (blend.vocab_size, blend.end_of_text_id, blend.tokenizer_sha256) == (400, 390, FACTS.sha256)
 
 
-def test_shares_are_renormalised_over_the_languages_with_data(blend_file: Path):
+def test_weights_are_read_as_they_were_written(blend_file: Path):
     weights = {entry.language: entry.weight for entry in load_blend(blend_file).train}
     assert weights == pytest.approx({"en": 0.35 / 0.43, "pt": 0.08 / 0.43}, abs=1e-5)
-    assert mix_weights(["en", "fr", "de", "es", "pt"]) == {"en": 0.35, "fr": 0.25, "de": 0.2, "es": 0.12, "pt": 0.08}
 
 
 def test_the_corpus_can_be_moved(blend_file: Path, tmp_path: Path):
@@ -68,7 +72,7 @@ def test_a_broken_file_is_refused_by_name(blend_file: Path, old: str, new: str):
 def test_no_file_and_no_training_data_are_refused(tmp_path: Path):
     with pytest.raises(UsageError, match="does not exist"):
         load_blend(tmp_path / "blend.yaml")
-    write_blend(tmp_path / "blend.yaml", {}, FACTS)
+    write_blend(tmp_path / "blend.yaml", {"train": [], "validation": []}, FACTS)
     with pytest.raises(UsageError, match="no training data"):
         load_blend(tmp_path / "blend.yaml")
 

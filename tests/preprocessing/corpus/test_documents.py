@@ -4,21 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.corpus import documents
-from preprocessing.corpus.documents import ShardedWriter, iter_batches, iter_documents
+from preprocessing.corpus.documents import iter_documents
 from preprocessing.document import Annex, Recital, Reference
 from preprocessing.errors import UsageError
-
-
-def write(folder: Path, rows: list, shards: int = 4) -> list[Path]:
-    with ShardedWriter(folder, shards) as writer:
-        for row in rows:
-            writer.add(row)
-    return writer.paths
-
-
-def ids_in(path: Path) -> list[str]:
-    return [name for batch in iter_batches(path) for name in batch["id"].to_pylist()]
+from tests.preprocessing.corpus.conftest import write_documents
 
 
 def test_documents_come_back_as_they_were(tmp_path: Path, make_document):
@@ -28,7 +17,7 @@ def test_documents_come_back_as_they_were(tmp_path: Path, make_document):
         references=[Reference(None, "5", "Article 5")],
         warnings=["w"],
     )
-    write(tmp_path / "documents", [act, make_document("32099R0002", date=None, base_celex=None)])
+    write_documents(tmp_path / "documents", [act, make_document("32099R0002", date=None, base_celex=None)])
     found = {document.id: document for document in iter_documents(tmp_path)}
     assert found[act.id] == act and found["32099R0002-en"].base_celex is None
 
@@ -36,31 +25,9 @@ def test_documents_come_back_as_they_were(tmp_path: Path, make_document):
 def test_hugging_face_datasets_reads_the_table(tmp_path: Path, make_document):
     from datasets import load_dataset
 
-    paths = write(tmp_path / "documents", [make_document(f"32099R{number:04d}") for number in range(5)], shards=1)
+    paths = write_documents(tmp_path / "documents", [make_document(f"32099R{number:04d}") for number in range(5)])
     dataset = load_dataset("parquet", data_files=[str(path) for path in paths], cache_dir=str(tmp_path / "cache"))
     assert len(dataset["train"]) == 5
-
-
-def test_a_shard_keeps_the_order_of_arrival_when_the_buffer_is_emptied_often(tmp_path, make_document, monkeypatch):
-    monkeypatch.setattr(documents, "BUFFERED_CHARACTERS", 1000)
-    rows = [make_document(f"32099R{number:04d}") for number in range(40)]
-    paths = write(tmp_path, rows)
-    assert len(paths) == 4
-    found = [ids_in(path) for path in paths]
-    assert sorted(id for ids in found for id in ids) == [row.id for row in rows]
-    assert all(ids == sorted(ids) for ids in found)
-
-
-def test_a_document_always_falls_into_the_same_shard(tmp_path: Path, make_document):
-    rows = [make_document(f"32099R{number:04d}") for number in range(10)]
-    write(tmp_path / "a", rows)
-    write(tmp_path / "b", rows[::-1])
-    for path in (tmp_path / "a").iterdir():
-        assert ids_in(path) == ids_in(tmp_path / "b" / path.name)[::-1]
-
-
-def test_shards_without_documents_have_no_file(tmp_path: Path, make_document):
-    assert len(write(tmp_path, [make_document()], shards=32)) == 1
 
 
 def test_a_folder_without_documents_is_refused(tmp_path: Path):

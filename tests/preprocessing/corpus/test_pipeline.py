@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import xxhash
 
-from preprocessing.corpus import shards
+from preprocessing.corpus import engines
 from preprocessing.corpus.blend import load_blend
 from preprocessing.corpus.documents import iter_documents
-from preprocessing.corpus.pipeline import preprocess
+from preprocessing.corpus.output import WORK
+from preprocessing.corpus.pipeline import dry_run, preprocess
 from preprocessing.corpus.registry import Registry
 from preprocessing.errors import RecipeError, UsageError
-from tests.preprocessing.corpus.conftest import make_tokenizer, write_act
+from tests.preprocessing.corpus.conftest import make_tokenizer, settings, write_act
 
 LANGUAGES = ("en", "fr", "de", "es", "pt")
 
@@ -42,12 +43,13 @@ def acts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def corpus(acts: Path, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("corpus") / "out"
-    preprocess([acts], output, tokenizer_folder, shards=4, workers=1)
+    preprocess([acts], output, tokenizer_folder, settings(shards=4), workers=1)
     return output
 
 
 def contents(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
+    """The corpus, without what is kept for the next run."""
+    files = (path for path in folder.rglob("*") if path.is_file() and folder / WORK not in path.parents)
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -121,7 +123,7 @@ def test_what_was_left_out_is_counted_and_listed(corpus: Path):
     report = json.loads((corpus / "report.json").read_text(encoding="utf-8"))
     assert report["documents"]["kept"] == 30
     left_out = {reason: sum(by.values()) for reason, by in report["documents_left_out"].items()}
-    assert left_out == {"exact duplicate": 1, "too short": 1}
+    assert left_out == {"another text of a document already read": 1, "too short": 1}
     assert sum(report["inputs_rejected"].values()) == 1
     listed = [json.loads(line) for line in (corpus / "rejected.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(listed) == 3 and any("broken.xml" in item["source"] for item in listed)
@@ -148,18 +150,18 @@ def test_the_manifest_sums_every_output(corpus: Path):
 
 def test_the_report_is_one_page_with_its_plots(corpus: Path):
     page = (corpus / "report.html").read_text(encoding="utf-8")
-    assert "<svg" in page and "Portuguese" in page and "exact duplicate" in page
+    assert "<svg" in page and "Portuguese" in page and "another text of a document" in page
     assert "src=" not in page and "<link" not in page
 
 
 def test_the_result_does_not_depend_on_workers(corpus, acts, tokenizer_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "BYTES_PER_WORKER", 1)
-    preprocess([acts], tmp_path / "out", tokenizer_folder, shards=4, workers=3)
+    monkeypatch.setattr(engines, "BYTES_PER_WORKER", 1)
+    preprocess([acts], tmp_path / "out", tokenizer_folder, settings(shards=4), workers=3)
     assert contents(tmp_path / "out") == contents(corpus)
 
 
 def test_other_shards_give_the_same_documents_and_counts(corpus: Path, acts: Path, tokenizer_folder: Path, tmp_path):
-    preprocess([acts], tmp_path / "out", tokenizer_folder, shards=1, workers=1)
+    preprocess([acts], tmp_path / "out", tokenizer_folder, settings(shards=1), workers=1)
     assert len(list((tmp_path / "out" / "documents").iterdir())) == 1
     found = [{document.id for document in iter_documents(folder)} for folder in (tmp_path / "out", corpus)]
     assert found[0] == found[1]
@@ -169,7 +171,7 @@ def test_other_shards_give_the_same_documents_and_counts(corpus: Path, acts: Pat
 
 def test_a_finished_folder_is_left_as_it_is(corpus: Path, acts: Path, tokenizer_folder: Path):
     before = {path: path.stat().st_mtime_ns for path in corpus.rglob("*")}
-    summary = preprocess([acts], corpus, tokenizer_folder, shards=4)
+    summary = preprocess([acts], corpus, tokenizer_folder, settings(shards=4))
     assert summary.up_to_date and "up to date" in summary.text()
     assert {path: path.stat().st_mtime_ns for path in corpus.rglob("*")} == before
 
@@ -178,20 +180,20 @@ def test_other_settings_or_inputs_are_refused_without_overwrite(acts: Path, toke
     source = tmp_path / "in"
     for number in (1, 2):
         write_act(source, number, "en")
-    preprocess([source], tmp_path / "out", tokenizer_folder, shards=1, workers=1)
+    preprocess([source], tmp_path / "out", tokenizer_folder, settings(shards=1), workers=1)
     with pytest.raises(UsageError, match="other seed"):
-        preprocess([source], tmp_path / "out", tokenizer_folder, shards=1, workers=1, seed=7)
+        preprocess([source], tmp_path / "out", tokenizer_folder, settings(shards=1, seed=7), workers=1)
     write_act(source, 3, "en")
     with pytest.raises(UsageError, match="other input files"):
-        preprocess([source], tmp_path / "out", tokenizer_folder, shards=1, workers=1)
-    summary = preprocess([source], tmp_path / "out", tokenizer_folder, shards=1, workers=1, overwrite=True)
+        preprocess([source], tmp_path / "out", tokenizer_folder, settings(shards=1), workers=1)
+    summary = preprocess([source], tmp_path / "out", tokenizer_folder, settings(shards=1), workers=1, overwrite=True)
     assert summary.report["documents"]["kept"] == 3
 
 
 def test_one_act_gives_its_last_articles_to_validation(tokenizer_folder: Path, tmp_path: Path):
     for language in LANGUAGES:
         write_act(tmp_path / "in" / language, 1, language, articles=20)
-    summary = preprocess([tmp_path / "in"], tmp_path / "out", tokenizer_folder, workers=1)
+    summary = preprocess([tmp_path / "in"], tmp_path / "out", tokenizer_folder, settings(), workers=1)
     rows = rows_of(tmp_path / "out")
     for language in LANGUAGES:
         train = next(row for row in rows if row["language"] == language and row["split"] == "train")
@@ -208,7 +210,9 @@ def test_a_language_without_validation_text_is_named(tokenizer_folder: Path, tmp
     for number in (1, 2, 3):
         write_act(tmp_path / "in", number, "en")
     write_act(tmp_path / "in", 4, "pt", articles=1)
-    summary = preprocess([tmp_path / "in"], tmp_path / "out", tokenizer_folder, workers=1, languages=("en", "pt"))
+    summary = preprocess(
+        [tmp_path / "in"], tmp_path / "out", tokenizer_folder, settings(languages=("en", "pt")), workers=1
+    )
     assert "No validation text in Portuguese" in summary.text()
 
 
@@ -216,7 +220,7 @@ def test_the_one_act_of_a_language_gives_its_last_articles_in_every_language(tok
     for number in (1, 2, 3):
         write_act(tmp_path / "in", number, "en")
     write_act(tmp_path / "in", 2, "pt")
-    summary = preprocess([tmp_path / "in"], tmp_path / "out", tokenizer_folder, workers=1)
+    summary = preprocess([tmp_path / "in"], tmp_path / "out", tokenizer_folder, settings(), workers=1)
     assert summary.report["split"]["held_out_articles"] == {"32099R0002": ["12"]}
     texts = {(row["language"], row["split"], row["base_celex"]): row["text"] for row in rows_of(tmp_path / "out")}
     for language in ("en", "pt"):
@@ -226,7 +230,7 @@ def test_the_one_act_of_a_language_gives_its_last_articles_in_every_language(tok
 
 
 def test_only_the_languages_asked_for_are_kept(acts: Path, tokenizer_folder: Path, tmp_path: Path):
-    summary = preprocess([acts], tmp_path / "out", tokenizer_folder, languages=("fr", "de"), workers=1)
+    summary = preprocess([acts], tmp_path / "out", tokenizer_folder, settings(languages=("fr", "de")), workers=1)
     assert set(summary.report["languages"]) == {"fr", "de"}
     assert summary.report["documents_left_out"]["language not asked for"] == {"en": 8, "es": 6, "pt": 6}
     assert {document.language for document in iter_documents(tmp_path / "out")} == {"fr", "de"}
@@ -235,19 +239,19 @@ def test_only_the_languages_asked_for_are_kept(acts: Path, tokenizer_folder: Pat
 def test_wrong_arguments_are_refused_before_anything_is_written(acts: Path, tokenizer_folder: Path, tmp_path: Path):
     output = tmp_path / "out"
     with pytest.raises(UsageError, match="unknown language 'xx'"):
-        preprocess([acts], output, tokenizer_folder, languages=("en", "xx"))
+        preprocess([acts], output, tokenizer_folder, settings(languages=("en", "xx")))
     with pytest.raises(UsageError, match="nowhere does not exist"):
-        preprocess([tmp_path / "nowhere"], output, tokenizer_folder)
+        preprocess([tmp_path / "nowhere"], output, tokenizer_folder, settings())
     with pytest.raises(UsageError, match="no input"):
-        preprocess([], output, tokenizer_folder)
+        preprocess([], output, tokenizer_folder, settings())
     with pytest.raises(UsageError, match="--shards must be at least 1"):
-        preprocess([acts], output, tokenizer_folder, shards=0)
+        preprocess([acts], output, tokenizer_folder, settings(shards=0))
     with pytest.raises(UsageError, match=r"holds no tokenizer\.json"):
-        preprocess([acts], output, acts)
+        preprocess([acts], output, acts, settings())
     with pytest.raises(UsageError, match="lies inside input"):
-        preprocess([acts], acts / "out", tokenizer_folder)
+        preprocess([acts], acts / "out", tokenizer_folder, settings())
     with pytest.raises(UsageError, match="validation share"):
-        preprocess([acts], output, tokenizer_folder, validation_share=1.5)
+        preprocess([acts], output, tokenizer_folder, settings(validation_share=1.5))
     assert not output.exists()
 
 
@@ -261,23 +265,25 @@ def test_input_without_a_usable_document_is_an_error_that_leaves_nothing(tokeniz
     write_act(foreign, 1, "pt")
     for source in (empty, broken, foreign):
         with pytest.raises(RecipeError):
-            preprocess([source], tmp_path / "out", tokenizer_folder, languages=("en",), workers=1)
+            preprocess([source], tmp_path / "out", tokenizer_folder, settings(languages=("en",)), workers=1)
         assert not any((tmp_path / "out").glob("*"))
 
 
 RUN = """
 import resource, sys
 from pathlib import Path
-from preprocessing.corpus import shards
+from preprocessing.corpus import engines
 from preprocessing.corpus.pipeline import preprocess
 from preprocessing.errors import RecipeError
-shards.BYTES_PER_WORKER = 1
+from tests.preprocessing.corpus.conftest import settings
+engines.BYTES_PER_WORKER = 1
 if __name__ == "__main__":
     limit = int(sys.argv[4])
     if limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # the system refuses to write on, as on a full disk
     try:
-        preprocess([Path(sys.argv[1])], Path(sys.argv[2]), Path(sys.argv[3]), workers=int(sys.argv[5]), shards=4)
+        source, output, tokenizer = map(Path, sys.argv[1:4])
+        preprocess([source], output, tokenizer, settings(shards=4), workers=int(sys.argv[5]))
     except RecipeError as error:
         sys.exit(f"error: {error}")
 """
@@ -300,7 +306,7 @@ def test_a_full_disk_is_one_clear_sentence_and_leaves_nothing(acts, tokenizer_fo
     )
     assert done.returncode == 1
     assert "the disk is full" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] in ([], [WORK])
 
 
 def test_a_killed_run_leaves_nothing_that_looks_whole_and_the_next_one_ends(acts, corpus, tokenizer_folder, tmp_path):
@@ -309,18 +315,85 @@ def test_a_killed_run_leaves_nothing_that_looks_whole_and_the_next_one_ends(acts
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )
-    staged = tmp_path / "out" / "building.partial" / "documents"
+    staged = tmp_path / "out" / WORK / "write"
     deadline = time.monotonic() + 60
     while not staged.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["building.partial"]
-    preprocess([acts], tmp_path / "out", tokenizer_folder, shards=4, workers=1)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"building.partial", WORK}
+    preprocess([acts], tmp_path / "out", tokenizer_folder, settings(shards=4), workers=1)
     assert contents(tmp_path / "out") == contents(corpus)
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def test_other_settings_do_not_read_the_inputs_again(acts: Path, tokenizer_folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    preprocess([acts], out, tokenizer_folder, settings(shards=4), workers=1)
+    before = times(out / WORK / "read")
+    other = make_tokenizer(tmp_path / "tokenizer", vocab_size=350)
+    chosen = settings(shards=4, seed=7, near_duplicates=0.9, best_share=0.2)
+    preprocess([acts], out, other, chosen, workers=1, overwrite=True)
+    assert times(out / WORK / "read") == before
+    preprocess([acts], tmp_path / "fresh", other, chosen, workers=1)
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
+def test_a_staged_file_damaged_after_its_receipt_is_made_again(acts, corpus, tokenizer_folder, tmp_path):
+    out = tmp_path / "out"
+    preprocess([acts], out, tokenizer_folder, settings(shards=4, seed=7), workers=1)
+    staged = out / WORK / "read" / "00001.arrow"
+    data = bytearray(staged.read_bytes())
+    data[len(data) // 2] ^= 1
+    staged.write_bytes(data)
+    preprocess([acts], out, tokenizer_folder, settings(shards=4), workers=1, overwrite=True)
+    assert contents(out) == contents(corpus)
+
+
+def test_a_dry_run_says_what_is_missing_and_writes_nothing(acts: Path, tokenizer_folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    found = dry_run([acts], out, tokenizer_folder, settings(shards=4))
+    assert (found.slices, found.slices_to_read, found.up_to_date) == (3, 3, False) and not out.exists()
+    preprocess([acts], out, tokenizer_folder, settings(shards=4), workers=1)
+    assert dry_run([acts], out, tokenizer_folder, settings(shards=4)).up_to_date
+    found = dry_run([acts], out, tokenizer_folder, settings(shards=4, seed=7))
+    assert (found.slices_to_read, found.up_to_date, found.replaces) == (0, False, True)
+    assert "0 of 3 slices" in found.text() and "--overwrite" in found.text()
+
+
+def test_shares_may_be_chosen_and_general_text_has_its_place(acts: Path, tokenizer_folder: Path, tmp_path: Path):
+    preprocess([acts], tmp_path / "general", tokenizer_folder, settings(languages=("en",)), workers=1)
+    general = tmp_path / "general" / "cpt" / "en" / "train"
+    chosen = settings(languages=("en", "fr"), shares={"en": 1, "fr": 3}, replay=(general, 0.2))
+    preprocess([acts], tmp_path / "out", tokenizer_folder, chosen, workers=1)
+    for file, name in (("blend.yaml", "train"), ("blend_fast.yaml", "best")):
+        blend = load_blend(tmp_path / "out" / "cpt" / file)
+        assert [entry.prefix.name for entry in blend.train] == [name, name, "train"]
+        assert {entry.language: entry.weight for entry in blend.train} == pytest.approx(
+            {"en": 0.2, "fr": 0.6, "replay": 0.2}
+        )
+        assert {entry.language for entry in blend.validation} == {"en", "fr"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shares": {"en": 1.0}}, "must name each of"),
+        ({"shares": {"en": 1, "fr": 1, "de": 1, "es": 1, "pt": 0}}, "must be positive"),
+        ({"replay": (Path("general"), 2.0)}, "must lie between 0 and 1"),
+        ({"versions": "oldest"}, "must be newest or all"),
+        ({"best_share": 1.5}, "--best-share must lie"),
+    ],
+)
+def test_wrong_choices_are_refused_by_name(changes: dict, message: str):
+    with pytest.raises(UsageError, match=message):
+        settings(**changes)
 
 
 def test_another_tokenizer_is_another_corpus(acts: Path, tokenizer_folder: Path, corpus: Path, tmp_path: Path):
     other = make_tokenizer(tmp_path / "tokenizer", vocab_size=350)
     with pytest.raises(UsageError, match="other tokenizer"):
-        preprocess([acts], corpus, other, shards=4)
+        preprocess([acts], corpus, other, settings(shards=4))

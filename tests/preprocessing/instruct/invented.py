@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from preprocessing.corpus.documents import ShardedWriter
 from preprocessing.corpus.registry import Registry
 from preprocessing.corpus.registry_file import write_registry
 from preprocessing.corpus.registry_rows import registry_row
 from preprocessing.document import Article, LegalDocument
 from preprocessing.languages import LANGUAGES
+from tests.preprocessing.corpus.conftest import write_documents
 
 # (heading, paragraphs) of each article, by language: definitions, scope, a duty, a list, penalties, entry into force
 TEXTS: dict[str, list[tuple[str, list[str]]]] = {
@@ -186,9 +186,7 @@ def acts(numbers: Sequence[int] = (1,), languages: Sequence[str] = tuple(LANGUAG
 
 def write_corpus(folder: Path, documents: Sequence[LegalDocument]) -> Path:
     """Write what `preprocess` leaves for instruction data: the documents table and the registry."""
-    with ShardedWriter(folder / "documents", 2) as writer:
-        for document in documents:
-            writer.add(document)
+    write_documents(folder / "documents", documents, shards=2)
     write_registry(map(registry_row, documents), folder / "registry.parquet")
     return folder
 
