@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from preprocessing.corpus.pipeline import preprocess
-from tests.preprocessing.corpus.conftest import make_tokenizer
+from tests.preprocessing.corpus.conftest import make_tokenizer, settings
 from tools.check.manifest import hash_file
 from tools.sample.corpus import write_sample
 
@@ -26,7 +26,7 @@ def sound_corpus(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactor
     """Eight invented acts in five languages; not to be changed."""
     folder = tmp_path_factory.mktemp("sound")
     write_sample(folder / "formex", acts=8)
-    preprocess([folder / "formex"], folder / "corpus", tokenizer_folder, shards=4, workers=1)
+    preprocess([folder / "formex"], folder / "corpus", tokenizer_folder, settings(shards=4), workers=1)
     return folder / "corpus"
 
 
@@ -41,7 +41,8 @@ def one_act_corpus(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFact
     """One act in two languages, whose last articles are held out; not to be changed."""
     folder = tmp_path_factory.mktemp("one-act")
     write_sample(folder / "formex", acts=1, languages=("en", "fr"))
-    preprocess([folder / "formex"], folder / "corpus", tokenizer_folder, languages=("en", "fr"), shards=1, workers=1)
+    chosen = settings(languages=("en", "fr"), shards=1)
+    preprocess([folder / "formex"], folder / "corpus", tokenizer_folder, chosen, workers=1)
     return folder / "corpus"
 
 

@@ -94,7 +94,7 @@ def test_a_missing_and_a_foreign_file_are_named(corpus: Path):
 
 
 def test_what_preprocess_keeps_for_its_next_run_is_not_foreign(corpus: Path):
-    (corpus / "work").mkdir()
+    (corpus / "work").mkdir(exist_ok=True)
     (corpus / "work" / "00001.arrow").write_bytes(b"staged")
     (corpus / "building.partial").mkdir()
     (corpus / "building.partial" / "half").write_bytes(b"")
