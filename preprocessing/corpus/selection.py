@@ -18,7 +18,6 @@ kept unless they are nearly equal: mostly they are not, as most consolidated tex
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ import numpy as np
 
 from preprocessing.corpus.near_duplicates import near_duplicates
 from preprocessing.corpus.score import TABLE_ROWS, features
-from preprocessing.corpus.shingles import PERMUTATIONS, text_hash
+from preprocessing.corpus.shingles import PERMUTATIONS
 from preprocessing.document import LegalDocument
 from preprocessing.errors import UsageError
 from preprocessing.formex.summary import kind
@@ -268,40 +267,3 @@ def _pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return a number for each pair of values, equal for equal pairs."""
     _, first = np.unique(first, return_inverse=True)
     return first.astype(np.int64) * (int(second.max()) + 1) + second
-
-
-class Selection:
-    """Decides document by document, in the order they come: the first of several equal texts is kept.
-
-    So is the first of several texts of one document (same CELEX number and language): ids are unique in the corpus.
-
-    ``left_out`` counts what was refused by reason and language.
-    """
-
-    def __init__(self, languages: Sequence[str]) -> None:
-        self.languages = frozenset(languages)
-        self.left_out: Counter[tuple[str, str]] = Counter()
-        self._seen: dict[tuple[str, int], str] = {}
-        self._ids: set[str] = set()
-
-    def refuse(self, document: LegalDocument) -> str | None:
-        """Return why the document is left out (naming its twin, if it is a duplicate), or None to keep it."""
-        if document.language not in self.languages:
-            return self._count(UNWANTED_LANGUAGE, document, "")
-        if len(document.text) < MIN_CHARACTERS:
-            return self._count(TOO_SHORT, document, "")
-        try:
-            key = (document.language, text_hash(document.text))
-        except UnicodeEncodeError:
-            return self._count(BROKEN_TEXT, document, "")
-        if key in self._seen:
-            return self._count(DUPLICATE, document, f" of {self._seen[key]}")
-        if document.id in self._ids:
-            return self._count(OTHER_TEXT, document, f", {document.id}")
-        self._seen[key] = document.id
-        self._ids.add(document.id)
-        return None
-
-    def _count(self, reason: str, document: LegalDocument, detail: str) -> str:
-        self.left_out[reason, document.language] += 1
-        return reason + detail

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from preprocessing.formex.inputs import Folder, Listing, Rejected
@@ -27,24 +27,24 @@ def cut(listing: Listing, shards: int | None = None) -> list[Slice]:
 
     What lies in one folder stays together, so that a slice may be larger than the others.
     """
-    if shards:
-        target = max(1, -(-listing.size // shards))
-    else:
-        target = min(LARGEST, max(SMALLEST, listing.size // _USUAL_NUMBER))
+    target = min(LARGEST, max(SMALLEST, listing.size // _USUAL_NUMBER))
+    groups = _groups(listing, shards or max(1, round(listing.size / target)))
     return [
         Slice(number, tuple(items), sum(item.size for item in items if isinstance(item, Folder)))
-        for number, items in enumerate(_groups(listing.items, target))
+        for number, items in enumerate(groups)
     ]
 
 
-def _groups(items: Sequence[Folder | Rejected], target: int) -> Iterator[list[Folder | Rejected]]:
+def _groups(listing: Listing, number: int) -> Iterator[list[Folder | Rejected]]:
+    """Cut where the bytes so far pass the next of ``number`` equal parts of all."""
     group: list[Folder | Rejected] = []
-    size = 0
-    for item in items:
+    size = cuts = 0
+    for item in listing.items:
         group.append(item)
         size += item.size if isinstance(item, Folder) else 0
-        if size >= target:
+        if size * number >= (cuts + 1) * listing.size > 0:
             yield group
-            group, size = [], 0
+            group = []
+            cuts = size * number // listing.size
     if group:
         yield group

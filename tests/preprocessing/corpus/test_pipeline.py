@@ -356,12 +356,12 @@ def test_a_staged_file_damaged_after_its_receipt_is_made_again(acts, corpus, tok
 def test_a_dry_run_says_what_is_missing_and_writes_nothing(acts: Path, tokenizer_folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     found = dry_run([acts], out, tokenizer_folder, settings(shards=4))
-    assert (found.slices, found.slices_to_read, found.up_to_date) == (3, 3, False) and not out.exists()
+    assert (found.slices, found.slices_to_read, found.up_to_date) == (4, 4, False) and not out.exists()
     preprocess([acts], out, tokenizer_folder, settings(shards=4), workers=1)
     assert dry_run([acts], out, tokenizer_folder, settings(shards=4)).up_to_date
     found = dry_run([acts], out, tokenizer_folder, settings(shards=4, seed=7))
     assert (found.slices_to_read, found.up_to_date, found.replaces) == (0, False, True)
-    assert "0 of 3 slices" in found.text() and "--overwrite" in found.text()
+    assert "0 of 4 slices" in found.text() and "--overwrite" in found.text()
 
 
 def test_shares_may_be_chosen_and_general_text_has_its_place(acts: Path, tokenizer_folder: Path, tmp_path: Path):
