@@ -8,7 +8,7 @@ The manifest goes last, after everything else was found to be as it says: a corp
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from preprocessing.errors import RecipeError, UsageError
 from tools.check.files import differences
 from tools.check.manifest import Manifest, corpus_folder, hash_file, not_part, read_manifest
 from tools.check.work import Crew
-from tools.transfer.place import NO_FOLDER, Place, parse_place
+from tools.transfer.place import NO_FOLDER, Place, one_connection, parse_place
 from tools.transfer.rsync import need_rsync, rsync
 from tools.transfer.verify import verify
 
@@ -96,34 +96,45 @@ def transfer(
     _whole(folder, manifest)
     if place.host is None and (same := Path(place.path)) and folder.resolve() in (same, *same.parents):
         raise UsageError(f"{destination} lies inside {folder}; give a folder outside it")
-    there = _prepare(place, manifest, dry_run)
-    names = list(manifest.outputs)
-    missing = rsync(folder, place, names, rsync_options, listing=True) if there else names
     summary = TransferSummary(
         destination=str(place),
-        files=len(names) + 1,
+        files=len(manifest.outputs) + 1,
         bytes=manifest.bytes + (folder / MANIFEST).stat().st_size,
-        sent=len(missing),
+        sent=0,
         dry_run=dry_run,
     )
-    if dry_run:
-        return summary
-    with Crew(workers) as crew:
-        rsync(folder, place, names, rsync_options)
-        differing, tool = verify(folder, place, manifest, crew)
-        if differing:
-            here = differences(folder, _part(manifest, differing), crew)
-            differing = {name: text + (" (and here)" if name in here else "") for name, text in differing.items()}
-        else:
-            own = Manifest(manifest.settings, {MANIFEST: hash_file(folder / MANIFEST)})
-            rsync(folder, place, [MANIFEST], rsync_options)
-            differing, tool = verify(folder, place, own, crew)
+    with one_connection(place) as connected, Crew(workers) as crew:
+        there = _prepare(connected, manifest, dry_run)
+        names = list(manifest.outputs)
+        missing = rsync(folder, connected, names, rsync_options, listing=True) if there else names
+        if dry_run:
+            return replace(summary, sent=len(missing))
+        differing, tool = _send(folder, connected, manifest, rsync_options, crew)
     return replace(
         summary,
+        sent=len(missing),
         verified_with=tool,
         differing=tuple(differing.values()),
         seconds=round(time.monotonic() - started, 2),
     )
+
+
+def _send(
+    folder: Path, place: Place, manifest: Manifest, rsync_options: Sequence[str], crew: Crew
+) -> tuple[dict[str, str], str]:
+    """Copy all files, verify them, and only then the manifest; return what differs, and which tool said so."""
+    rsync(folder, place, list(manifest.outputs), rsync_options)
+    differing, tool = verify(folder, place, manifest, crew)
+    if differing:
+        part = {name: manifest.outputs[name] for name in differing}
+        here = differences(folder, Manifest(manifest.settings, part), crew)
+        return {name: text + (" (and here)" if name in here else "") for name, text in differing.items()}, tool
+    own = Manifest(manifest.settings, {MANIFEST: hash_file(folder / MANIFEST)})
+    rsync(folder, place, [MANIFEST], rsync_options)
+    differing, tool = verify(folder, place, own, crew)
+    if differing:
+        place.run(f"rm -f -- {MANIFEST}")
+    return differing, tool
 
 
 def _whole(folder: Path, manifest: Manifest) -> None:
@@ -160,7 +171,3 @@ def _prepare(place: Place, manifest: Manifest, dry_run: bool) -> bool:
 
 def _above(path: Path) -> list[Path]:
     return [path, *path.parents]
-
-
-def _part(manifest: Manifest, names: Iterable[str]) -> Manifest:
-    return Manifest(manifest.settings, {name: manifest.outputs[name] for name in names if name in manifest.outputs})

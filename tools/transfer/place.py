@@ -6,8 +6,9 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from preprocessing.errors import RecipeError, UsageError
@@ -33,11 +34,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder; ``host`` (``user@host``) is None for one of this machine. ``rsh`` is the remote shell's command."""
+    """A folder; ``host`` (``user@host``) is None for one of this machine.
+
+    ``rsh`` is the remote shell's command as it was given, ``sharing`` what makes ssh use one connection for all.
+    """
 
     path: str
     host: str | None = None
     rsh: tuple[str, ...] = ()
+    sharing: tuple[str, ...] = ()
+
+    @property
+    def shell(self) -> tuple[str, ...]:
+        """The remote shell's command, to which the host is added."""
+        return (*self.rsh, *self.sharing)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.path}" if self.host else self.path
@@ -51,7 +61,7 @@ class Place:
         Raises:
             RecipeError: the host cannot be reached.
         """
-        command = [*self.rsh, self.host, "sh -s"] if self.host else ["sh", "-s"]
+        command = [*self.shell, self.host, "sh -s"] if self.host else ["sh", "-s"]
         path = shlex.quote(self.path)
         enter = f"mkdir -p -- {path} && cd -- {path}" if create else f"cd -- {path}"
         script = f"{enter} || exit {NO_FOLDER}\n{script}\n"
@@ -78,6 +88,25 @@ class Place:
         if self.host and status == UNREACHABLE:
             raise RecipeError(unreachable(self.host, self.rsh, answer.reason))
         return answer
+
+
+@contextmanager
+def one_connection(place: Place) -> Iterator[Place]:
+    """Give the place with a connection that all commands share: whoever is asked for a password is asked once.
+
+    Only for ssh, and not where the options speak of a shared connection themselves.
+    """
+    if not place.host or Path(place.rsh[0]).name != "ssh" or any("control" in word.lower() for word in place.rsh):
+        yield place
+        return
+    # not in TMPDIR, which may be deeper than a socket's path may be long
+    with tempfile.TemporaryDirectory(prefix="ssh-", dir="/tmp") as folder:
+        options = ("ControlMaster=auto", f"ControlPath={folder}/%C", "ControlPersist=60")
+        shared = replace(place, sharing=tuple(part for option in options for part in ("-o", option)))
+        try:
+            yield shared
+        finally:
+            subprocess.run([*shared.shell, "-O", "exit", place.host], capture_output=True)
 
 
 def parse_place(text: str, rsh: str | None = None, ssh_options: Sequence[str] = ()) -> Place:

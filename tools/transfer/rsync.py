@@ -48,35 +48,32 @@ def rsync(
     Raises:
         RecipeError: it failed; the sentence says where and how to go on.
     """
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as wanted:
+    with (
+        tempfile.NamedTemporaryFile("w", suffix=".txt") as wanted,
+        tempfile.TemporaryFile("w+", errors="replace") as output,
+    ):
         wanted.write("".join(f"{name}\n" for name in names))
         wanted.flush()
         command = ["rsync", "--links", "--times", "-s", f"--partial-dir={PARTIAL_FOLDER}"]
-        command += [f"--files-from={wanted.name}", *(["--rsh", shlex.join(place.rsh)] if place.host else [])]
+        command += [f"--files-from={wanted.name}", *(["--rsh", shlex.join(place.shell)] if place.host else [])]
         if listing:
             command += ["--dry-run", "--out-format=%i %n"]
         else:
             command.append("--info=progress2" if sys.stderr.isatty() else "--info=name")
         command += [*options, f"{source}/", f"{place}/"]
-        with subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if listing else _STANDARD_ERROR,  # rsync's own progress
-            stderr=subprocess.STDOUT if listing else subprocess.PIPE,
-            text=True,
-            errors="replace",
-        ) as process:
-            said = []
+        # a file, not a pipe: an ssh that stays for the next connection would hold the pipe's end
+        shown = output if listing else _STANDARD_ERROR
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=shown, stderr=output) as process:
             try:
-                for line in process.stdout or process.stderr or ():
-                    said.append(line)
                 status = process.wait()
             except BaseException:
                 process.terminate()  # after Ctrl-C; it keeps what came over
                 raise
+        output.seek(0)
+        said = output.read()
     if status:
-        raise RecipeError(_failure(status, "".join(said), place))
-    return [item[1] for line in said if (item := _ITEM.fullmatch(line.rstrip("\n")))]
+        raise RecipeError(_failure(status, said, place))
+    return [item[1] for line in said.splitlines() if (item := _ITEM.fullmatch(line))]
 
 
 def _failure(status: int, said: str, place: Place) -> str:

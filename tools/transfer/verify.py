@@ -31,11 +31,11 @@ for name in sys.argv[1:]:
     except OSError as error:
         print(error, file=sys.stderr)
 """
-# In order of liking: the command that prints sums, and how it is asked whether it can.
+# In order of liking: how each is asked whether it can, and the command that prints sums.
 _TOOLS = {
-    "xxhsum": "xxhsum -H3",
-    "xxh3sum": "xxh3sum",
-    "python3": f"python3 -c {shlex.quote(_PYTHON)}",
+    "xxhsum": (f"xxhsum -H3 </dev/null 2>/dev/null | grep -q {_EMPTY}", "xxhsum -H3"),
+    "xxh3sum": (f"xxh3sum </dev/null 2>/dev/null | grep -q {_EMPTY}", "xxh3sum"),
+    "python3": ("python3 -c 'import xxhash' </dev/null 2>/dev/null", f"python3 -c {shlex.quote(_PYTHON)}"),
 }
 # Files a command: short enough a line, and few enough commands.
 _AT_ONCE = 200
@@ -57,12 +57,11 @@ def verify(source: Path, place: Place, manifest: Manifest, crew: Crew) -> tuple[
     """
     if place.host is None:
         return differences(Path(place.path), manifest, crew), HERE
-    tool = find_tool(place)
+    tool, sums = remote_sums(place, manifest.outputs)
     if tool == NOTHING:
-        found = dict.fromkeys(rsync(source, place, list(manifest.outputs), ["--checksum"], listing=True), "differs")
-        found.update({name: f"{problem} (here)" for name, problem in differences(source, manifest, crew).items()})
-        return {name: problem if name in problem else f"{name} {problem}" for name, problem in found.items()}, tool
-    sums = remote_sums(place, tool, manifest.outputs)
+        names = rsync(source, place, list(manifest.outputs), ["--checksum"], listing=True)
+        found = {name: f"{name} differs" for name in names}
+        return {**found, **differences(source, manifest, crew)}, tool
     found = {}
     for name, output in manifest.outputs.items():
         if name not in sums:
@@ -72,20 +71,16 @@ def verify(source: Path, place: Place, manifest: Manifest, crew: Crew) -> tuple[
     return found, tool
 
 
-def find_tool(place: Place) -> str:
-    """Return which program at ``place`` can make xxh3 sums; :data:`NOTHING` when none can."""
-    asked = [
-        f"if {_TOOLS['xxhsum']} </dev/null 2>/dev/null | grep -q {_EMPTY}; then echo xxhsum; exit; fi",
-        f"if {_TOOLS['xxh3sum']} </dev/null 2>/dev/null | grep -q {_EMPTY}; then echo xxh3sum; exit; fi",
-        "if python3 -c 'import xxhash' </dev/null 2>/dev/null; then echo python3; exit; fi",
-    ]
-    lines = place.run("\n".join(asked)).lines
-    return lines[-1] if lines and lines[-1] in _TOOLS else NOTHING
+def remote_sums(place: Place, outputs: Mapping[str, Output]) -> tuple[str, dict[str, str]]:
+    """Return which program at ``place`` made sums (:data:`NOTHING`: none can), and the xxh3 of each file it could read.
 
-
-def remote_sums(place: Place, tool: str, outputs: Mapping[str, Output]) -> dict[str, str]:
-    """Return the xxh3 of each file that can be read, made at ``place`` by ``tool`` of :func:`find_tool`."""
+    Raises:
+        RecipeError: it made none at all.
+    """
     sums: dict[str, str] = {}
+    tools = [f'if {able}; then echo {name}; sums() {{ {command} "$@"; }}' for name, (able, command) in _TOOLS.items()]
+    choice = "\nel".join(tools) + "\nelse exit; fi"
+    commands = [f"sums {shlex.join(names)} </dev/null" for names in _batches(list(outputs))]
     with progress(what=f"sums at {place.host}", total=sum(item.bytes for item in outputs.values()), unit="B") as bar:
 
         def take(line: str) -> None:
@@ -94,13 +89,11 @@ def remote_sums(place: Place, tool: str, outputs: Mapping[str, Output]) -> dict[
                 sums[name] = found["b"] or found["c"]
                 bar.update(outputs[name].bytes if name in outputs else 0)
 
-        commands = [f"{_TOOLS[tool]} {shlex.join(names)} </dev/null" for names in _batches(list(outputs))]
-        answer = place.run("\n".join(commands), take)
-    if not sums:
-        raise RecipeError(
-            f"{tool} made no sums at {place} ({answer.reason or f'status {answer.status}'}); run it again"
-        )
-    return sums
+        answer = place.run("\n".join([choice, *commands]), take)
+    tool = answer.lines[0] if answer.lines and answer.lines[0] in _TOOLS else NOTHING
+    if tool != NOTHING and not sums:
+        raise RecipeError(f"{tool} made no sums at {place} ({answer.reason}); run it again")
+    return tool, sums
 
 
 def _batches(names: Sequence[str]) -> list[Sequence[str]]:

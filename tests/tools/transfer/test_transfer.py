@@ -56,6 +56,7 @@ def test_it_goes_over_a_real_ssh(corpus: Path, tmp_path: Path, ssh_options: list
     target = tmp_path / "it's a place"
     summary = transfer(corpus, f"localhost:{target}", ssh_options=ssh_options)
     assert (summary.exit_status, summary.sent) == (0, 4)
+    assert (tmp_path / "sshd.log").read_text().count("Accepted publickey") == 1  # a password would be asked for once
     assert files_in(target) == SENT
     assert summary.destination == f"localhost:{target}"
 
