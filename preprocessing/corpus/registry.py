@@ -10,20 +10,18 @@ of texts are read when an act is asked for them, some hundred acts at a time.
 
 from __future__ import annotations
 
-import difflib
 import io
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from preprocessing.celex import base_celex
-from preprocessing.citations.short_names import known_names, name_key, names_of
 from preprocessing.corpus.registry_file import write_acts, write_registry
-from preprocessing.corpus.registry_rows import DEFINED, NAME_SOURCES, Row, comparable, registry_row
+from preprocessing.corpus.registry_names import Named, Names
+from preprocessing.corpus.registry_rows import Row, comparable, registry_row
 from preprocessing.document import LegalDocument
 from preprocessing.errors import UsageError
 
@@ -32,20 +30,6 @@ if TYPE_CHECKING:
 
 _LIGHT = ("celex", "document_type", "date", "languages", "articles", "other_articles", "referenced_by")
 _HEAVY = ("names", "titles", "texts", "references")
-# Of the acts that define a name for some act, so many must mean the same one for the name to be that one's.
-AGREEMENT = 0.75
-
-
-@dataclass(frozen=True)
-class Named:
-    """What a short name stands for: ``celex``, or None with the ``candidates`` where it may be several, or none.
-
-    ``languages`` are those in which the name is used.
-    """
-
-    celex: str | None
-    candidates: tuple[str, ...] = ()
-    languages: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -62,17 +46,6 @@ class TextPlace:
     articles: list[str]
     file: str | None
     row: int | None
-
-
-class _NameOf(NamedTuple):
-    """A short name of the act at ``position``; of ``of`` acts that define it, ``votes`` do so for this one."""
-
-    position: int
-    name: str
-    language: str
-    source: str
-    votes: int
-    of: int
 
 
 class Act:
@@ -162,8 +135,9 @@ class Registry:
 
     def _open(self, file: pyarrow.parquet.ParquetFile) -> None:
         self._file = file
-        table = file.read(columns=list(_LIGHT)).combine_chunks()
-        self._light = {name: table[name].chunk(0) if table.num_rows else table[name] for name in _LIGHT}
+        table = file.read(columns=list(_LIGHT))
+        self._light = {name: table[name].combine_chunks() for name in _LIGHT}
+        self._numbers: list[str] = self._light["celex"].to_pylist()
         ends, end = [], 0
         for group in range(file.num_row_groups):
             end += file.metadata.row_group(group).num_rows
@@ -172,7 +146,7 @@ class Registry:
         self._group: tuple[int, Any] = (-1, None)
 
     def __len__(self) -> int:
-        return len(self._light["celex"])
+        return len(self._numbers)
 
     def __iter__(self) -> Iterator[Act]:
         return (Act(self, position) for position in range(len(self)))
@@ -198,54 +172,17 @@ class Registry:
         return act is not None and (number in act.articles or number in act.other_articles)
 
     def by_name(self, name: str) -> Named:
-        """Return the act that a short name in any language stands for; spelling and accents are not looked at.
-
-        Names of the table (:mod:`preprocessing.citations.short_names`) are known whether or not the corpus holds the
-        act; then come those of titles, those that other acts define, and initials of titles' names. A name that stands
-        for several acts of the same rank stands for none.
-        """
-        key = name_key(name)
-        if key in known_names():
-            celex = known_names()[key]
-            names = names_of(celex).items()
-            languages = frozenset(language for language, of_language in names if key in map(name_key, of_language))
-            return Named(celex, (celex,), languages - {""})
-        found = self._names.get(key)
-        if not found:
-            return Named(None)
-        source = min((name.source for name in found), key=NAME_SOURCES.index)
-        votes: Counter[str] = Counter()
-        for name_of in found:
-            if name_of.source == source:
-                votes[self._light["celex"][name_of.position].as_py()] += name_of.votes
-        best = max(votes, key=lambda celex: votes[celex])
-        sure = votes[best] >= AGREEMENT * found[0].of if source == DEFINED else len(votes) == 1
-        return Named(best if sure else None, tuple(votes), frozenset(name.language for name in found))
-
-    def similar_names(self, name: str, most: int = 3) -> list[str]:
-        """Return short names of acts in the corpus that are spelt nearly like ``name``."""
-        keys = difflib.get_close_matches(name_key(name), self._names, n=most, cutoff=0.8)
-        return [self._names[key][0].name for key in keys]
+        """Return what a short name in any language stands for (:meth:`Names.find`)."""
+        return self.names.find(name)
 
     @cached_property
-    def _names(self) -> dict[str, list[_NameOf]]:
-        """The acts that have a name, by :func:`name_key`."""
-        found: dict[str, list[_NameOf]] = {}
-        position = 0
-        for batch in self._file.iter_batches(columns=["names"]):
-            for names in batch["names"].to_pylist():
-                for entry in names:
-                    name = _NameOf(
-                        position, entry["name"], entry["language"], entry["source"], entry["votes"], entry["of"]
-                    )
-                    found.setdefault(name_key(name.name), []).append(name)
-                position += 1
-        return found
+    def names(self) -> Names:
+        """The short names of all acts."""
+        return Names(self._light["celex"], self._file.read(columns=["names"])["names"])
 
     def _position(self, celex: str) -> int | None:
-        column = self._light["celex"]
-        position = bisect_left(range(len(column)), celex, key=lambda index: column[index].as_py())
-        return position if position < len(column) and column[position].as_py() == celex else None
+        position = bisect_left(self._numbers, celex)
+        return position if self._numbers[position : position + 1] == [celex] else None
 
     def _heavy(self, name: str, position: int) -> Any:
         group = bisect_left(self._ends, position + 1)

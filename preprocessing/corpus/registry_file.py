@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROWS_IN_MEMORY = 20_000
 # Acts that are read together: one lookup decodes so many titles and references.
-ROW_GROUP = 512
+ROW_GROUP = 2048
 _YEAR = 5  # characters of a CELEX number that give its sector and year
 
 
@@ -32,7 +32,14 @@ def registry_schema() -> pyarrow.Schema:
 
     text, texts = pa.string(), pa.list_(pa.string())
     place = [("language", text), ("celex", text), ("version", text), ("articles", texts), ("file", text)]
-    name = [("name", text), ("language", text), ("source", text), ("votes", pa.int32()), ("of", pa.int32())]
+    name = [
+        ("key", text),
+        ("name", text),
+        ("language", text),
+        ("source", text),
+        ("votes", pa.int32()),
+        ("of", pa.int32()),
+    ]
     reference = [("celex", text), ("article", text), ("in_corpus", pa.bool_())]
     return pa.schema(
         [

@@ -165,7 +165,8 @@ def newest_texts(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def name_entry(name: str, language: str, source: str, votes: int = 0, of: int = 0) -> dict[str, Any]:
     """Return one short name; of ``of`` acts that define it for some act, ``votes`` do so for this one."""
-    return {"name": name, "language": language, "source": source, "votes": votes, "of": of}
+    key = name_key(name)
+    return {"key": key, "name": name, "language": language, "source": source, "votes": votes, "of": of}
 
 
 def _own_names(act: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -183,7 +184,7 @@ def distinct_names(names: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Keep one of equal names of a language, that of the surest source."""
     kept: dict[tuple[str, str], dict[str, Any]] = {}
     for name in sorted(names, key=lambda name: NAME_SOURCES.index(name["source"])):
-        kept.setdefault((name_key(name["name"]), name["language"]), dict(name))
+        kept.setdefault((name["key"], name["language"]), dict(name))
     return list(kept.values())
 
 

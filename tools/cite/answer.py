@@ -172,7 +172,7 @@ def _no_act(asked: Asked, registry: Registry) -> Answer:
     elif asked.candidates:
         answer.message = f"'{asked.name}' may be any of {', '.join(asked.candidates)}; name the act by its number"
     elif asked.name:
-        similar = registry.similar_names(asked.name)
+        similar = registry.names.similar(asked.name)
         hint = f"; there is {', '.join(similar)}" if similar else ""
         answer.message = f"no act is known as '{asked.name}'{hint}; name it by number, as in 'Regulation (EU) 2016/679'"
     else:

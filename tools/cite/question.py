@@ -13,7 +13,8 @@ from preprocessing.citations.find import article_spans
 from preprocessing.citations.numbers import act_celex
 from preprocessing.citations.patterns import FIGURES, act_patterns, tie_patterns
 from preprocessing.citations.words import WORDS
-from preprocessing.corpus.registry import Named, Registry
+from preprocessing.corpus.registry import Registry
+from preprocessing.corpus.registry_names import Named
 
 # How the Communities are abbreviated after or before an act's number.
 _MARKS = {

@@ -10,8 +10,9 @@ import pytest
 
 from preprocessing.celex import base_celex
 from preprocessing.corpus import registry_file
-from preprocessing.corpus.registry import Named, Registry
+from preprocessing.corpus.registry import Registry
 from preprocessing.corpus.registry_file import write_registry
+from preprocessing.corpus.registry_names import Named
 from preprocessing.corpus.registry_rows import load_rows, registry_row, registry_rows
 from preprocessing.document import Reference, arrow_schema
 from preprocessing.files import write_json_lines
@@ -145,7 +146,7 @@ def test_the_title_is_surer_than_what_others_say_and_initials_come_last(make_doc
     assert registry.by_name("General Sludge Disposal Regulation").celex == FIRST
     assert registry.by_name("GSDR").celex == THIRD
     assert Registry.from_rows(rows[:1]).by_name("gsdr").celex == FIRST
-    assert registry.similar_names("General Sludge Disposal Regulations") == ["General Sludge Disposal Regulation"]
+    assert registry.names.similar("General Sludge Disposal Regulations") == ["General Sludge Disposal Regulation"]
 
 
 def test_names_of_the_table_are_known_without_the_act(make_document):
