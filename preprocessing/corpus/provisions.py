@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from preprocessing.corpus.documents import document_files
 from preprocessing.corpus.registry import Act, TextPlace
-from preprocessing.corpus.registry_rows import Row, comparable, newest_texts, registry_rows
+from preprocessing.corpus.registry_rows import comparable
 from preprocessing.errors import RecipeError
 
 _COLUMNS = ("base_celex", "celex", "language", "title", "date", "consolidation_date", "articles")
@@ -32,18 +31,6 @@ class Provision:
     heading: str
     path: list[str]
     text: str
-
-
-def text_places(corpus: Path, act: Act) -> list[TextPlace]:
-    """Return where the newest texts of an act stand; looked for where the registry was made without their places.
-
-    Raises:
-        UsageError: it has to look, and the folder holds no documents.
-    """
-    places = act.texts
-    if all(place.file is not None for place in places):
-        return places
-    return [TextPlace(**place) for place in newest_texts(list(_rows_of(corpus, act.celex)))]
 
 
 def read_article(corpus: Path, act: Act, places: Sequence[TextPlace], article: str) -> Provision | None:
@@ -85,21 +72,3 @@ def _read_row(corpus: Path, celex: str, place: TextPlace) -> dict[str, Any]:
     except (OSError, pa.ArrowException) as error:
         raise RecipeError(f"{path} cannot be read ({error}); run preprocess again") from error
     raise RecipeError(f"row {wanted} of {path} is not {celex}: registry and documents differ; run preprocess again")
-
-
-def _rows_of(corpus: Path, celex: str) -> Iterator[Row]:
-    """Yield the registry's rows of an act's documents: of all others only the column that names their act is read."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    for path in document_files(corpus):
-        with pq.ParquetFile(path) as file:
-            first = 0
-            for group in range(file.num_row_groups):
-                acts = file.read_row_group(group, columns=["base_celex"])["base_celex"]
-                places = pc.indices_nonzero(pc.fill_null(pc.equal(acts, celex), False)).to_pylist()
-                if places:
-                    table = file.read_row_group(group)
-                    for place in places:
-                        yield from registry_rows(table.slice(place, 1), path.name, first + place)
-                first += len(acts)

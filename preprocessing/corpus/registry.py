@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.celex import base_celex
-from preprocessing.corpus.registry_file import write_acts, write_registry
+from preprocessing.corpus.registry_file import write_acts
 from preprocessing.corpus.registry_names import Named, Names
-from preprocessing.corpus.registry_rows import Row, comparable, registry_row
-from preprocessing.document import LegalDocument
+from preprocessing.corpus.registry_rows import Row, comparable
 from preprocessing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class TextPlace:
     """Where the newest text of an act in one language stands: ``row`` of ``documents/file``.
 
     ``celex`` is the version's own number, ``version`` the ISO date of its consolidation ("" of the act as published);
-    ``file`` and ``row`` are None in a registry that was made without them.
+    ``file`` and ``row`` are None in a registry of documents that lie in no table.
     """
 
     language: str
@@ -120,20 +119,7 @@ class Act:
 class Registry:
     """The acts by base CELEX number; a consolidated version or corrigendum is looked up as its act."""
 
-    def __init__(self, file: pyarrow.parquet.ParquetFile | None = None) -> None:
-        self._rows: list[Row | None] = []
-        if file is not None:
-            self._open(file)
-
-    def add(self, document: LegalDocument) -> None:
-        """Take what a document says about its act, for :meth:`save`."""
-        self._rows.append(registry_row(document))
-
-    def save(self, path: Path) -> None:
-        """Write the registry of the documents added."""
-        write_registry(self._rows, path)
-
-    def _open(self, file: pyarrow.parquet.ParquetFile) -> None:
+    def __init__(self, file: pyarrow.parquet.ParquetFile) -> None:
         self._file = file
         table = file.read(columns=list(_LIGHT))
         self._light = {name: table[name].combine_chunks() for name in _LIGHT}

@@ -6,11 +6,12 @@ languages and versions (:mod:`preprocessing.corpus.registry_file` brings them to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from preprocessing.celex import base_celex
 from preprocessing.citations.defined_names import defined_names, initials, own_names
@@ -78,8 +79,8 @@ def registry_rows(table: pyarrow.Table, file: str, first: int) -> list[Row]:
 def load_rows(paths: Iterable[Path]) -> Iterator[Row]:
     """Yield the rows of one JSON Lines file after the other."""
     for path in paths:
-        with path.open(encoding="utf-8") as stream:
-            yield from map(json.loads, stream)
+        with path.open("rb") as stream:
+            yield from map(orjson.loads, stream)
 
 
 def _row(values: Mapping[str, Any], file: str | None, number: int | None) -> Row | None:

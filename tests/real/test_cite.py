@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.corpus.provisions import read_article, text_places
+from preprocessing.corpus.pipeline import preprocess
+from preprocessing.corpus.provisions import read_article
 from preprocessing.corpus.registry import Registry
 from preprocessing.document import LegalDocument
 from preprocessing.formex.parse import read_documents
+from tests.preprocessing.corpus.conftest import make_tokenizer
 from tests.tools.cite.conftest import write_corpus
 from tools.cite import cite
 
@@ -18,8 +20,9 @@ GDPR = "32016R0679"
 
 @pytest.fixture(scope="module")
 def corpus(gdpr_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    documents = [item for item in read_documents([gdpr_folder], workers=1) if isinstance(item, LegalDocument)]
-    return write_corpus(tmp_path_factory.mktemp("gdpr") / "corpus", documents)
+    output = tmp_path_factory.mktemp("gdpr") / "corpus"
+    preprocess([gdpr_folder], output, make_tokenizer(tmp_path_factory.mktemp("tokenizer")), workers=1)
+    return output
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_every_article_of_some_acts_is_read_from_its_place_as_it_was_written(dev
     texts = {(item.celex, item.language): item for item in documents}
     read = 0
     for act in registry:
-        for place in text_places(corpus, act):
+        for place in act.texts:
             articles = texts[place.celex, place.language].articles
             for article in {item.number: item for item in reversed(articles)}.values():
                 provision = read_article(corpus, act, [place], article.number)

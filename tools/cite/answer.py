@@ -12,7 +12,7 @@ from typing import Any
 
 from preprocessing.citations import format_citation
 from preprocessing.citations.words import SOLE, WORDS
-from preprocessing.corpus.provisions import read_article, text_places
+from preprocessing.corpus.provisions import read_article
 from preprocessing.corpus.registry import Act, Registry, TextPlace
 from preprocessing.corpus.registry_rows import comparable
 from preprocessing.errors import UsageError, did_you_mean
@@ -120,16 +120,13 @@ def cite(words: str, corpus: Path, language: str | None = None) -> CiteReport:
     if language is not None and language not in LANGUAGES:
         raise UsageError(f"unknown language '{language}'.{did_you_mean(language, LANGUAGES)}")
     question = read_question(words, registry)
-    places: dict[str, list[TextPlace]] = {}
     answers = []
     for asked in question.asked:
         act = registry.act(asked.celex) if asked.celex else None
         if act is None:
             answers.append(_no_act(asked, registry))
-            continue
-        if act.celex not in places:
-            places[act.celex] = text_places(corpus, act)
-        answers.append(_answer(corpus, act, places[act.celex], asked, language, question.language))
+        else:
+            answers.append(_answer(corpus, act, asked, language, question.language))
     return CiteReport(words, answers, list(question.not_read))
 
 
@@ -180,11 +177,9 @@ def _no_act(asked: Asked, registry: Registry) -> Answer:
     return answer
 
 
-def _answer(
-    corpus: Path, act: Act, places: Sequence[TextPlace], asked: Asked, wanted: str | None, of_words: str | None
-) -> Answer:
+def _answer(corpus: Path, act: Act, asked: Asked, wanted: str | None, of_words: str | None) -> Answer:
     """Answer for an act that the corpus holds."""
-    titles = act.titles
+    titles, places = act.titles, act.texts
     with_text = list(dict.fromkeys(place.language for place in places))
     languages = with_text or list(titles)
     answer = Answer(

@@ -59,8 +59,8 @@ def documents() -> list[LegalDocument]:
     ]
 
 
-def write_documents(folder: Path, documents: Sequence[LegalDocument], files: int = 2) -> list[dict]:
-    """Write documents into some files, two in a group of rows; return the registry's rows with their places."""
+def write_corpus(folder: Path, documents: Sequence[LegalDocument], files: int = 2) -> Path:
+    """Write documents into some files, two in a group of rows, and their registry; return the folder."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -73,12 +73,7 @@ def write_documents(folder: Path, documents: Sequence[LegalDocument], files: int
         path = folder / "documents" / f"shard-{number:05d}-of-{files:05d}.parquet"
         pq.write_table(piece, path, row_group_size=2)
         rows += registry_rows(piece, path.name, 0)
-    return rows
-
-
-def write_corpus(folder: Path, documents: Sequence[LegalDocument]) -> Path:
-    """Write documents and their registry; return the folder."""
-    write_registry(write_documents(folder, documents), folder / "registry.parquet")
+    write_registry(rows, folder / "registry.parquet")
     return folder
 
 

@@ -9,9 +9,8 @@ from typer.testing import CliRunner
 
 from launch import app
 from preprocessing.corpus.registry import Registry
-from preprocessing.corpus.registry_file import write_registry
 from preprocessing.errors import RecipeError, UsageError
-from tests.tools.cite.conftest import ACT, OTHER, documents, write_documents
+from tests.tools.cite.conftest import ACT, OTHER
 from tools.cite import Answer, cite
 from tools.cite.answer import nearest, spans
 
@@ -146,13 +145,6 @@ def test_one_group_of_rows_is_read(corpus: Path, monkeypatch: pytest.MonkeyPatch
     )
     assert one("Article 5 of Regulation (EU) 2099/1", corpus).found
     assert [group for first, group in read if first == "id"] == [0]
-
-
-def test_places_are_looked_for_where_the_registry_has_none(tmp_path: Path):
-    rows = [{**row, "file": None, "row": None} for row in write_documents(tmp_path, documents())]
-    write_registry(rows, tmp_path / "registry.parquet")
-    assert one("Article 5 of Regulation (EU) 2099/1", tmp_path).text == "Consolidated 5."
-    assert one("article 10 du règlement (UE) 2099/1", tmp_path).text == "Publié 10."
 
 
 def test_documents_that_are_not_the_registrys_are_refused(corpus: Path):
