@@ -31,12 +31,9 @@ def check_best(indexes: Mapping[str, Index], facts: Facts | None, manifest: Mani
             check.skip(f"cpt/{name}: its training documents and their rows do not fit together")
             continue
         chosen = np.isin(train.starts, best.starts)
-        if facts.table["score"].null_count:
-            check.skip("whether the best are chosen: the table has no scores")
-        else:
-            scores = facts.table["score"].to_numpy()[rows]
-            if not chosen.all() and (worst := scores[chosen].min()) < (left := scores[~chosen].max()):
-                check.fail(f"cpt/{name} holds a document with score {worst:.3f} and not one with {left:.3f}")
+        scores = facts.table["score"].to_numpy()[rows]
+        if not chosen.all() and (worst := scores[chosen].min()) < (left := scores[~chosen].max()):
+            check.fail(f"cpt/{name} holds a document with score {worst:.3f} and not one with {left:.3f}")
         shares.append(best.tokens / train.tokens)
         if isinstance(share, (int, float)):
             # the last document chosen passes the share

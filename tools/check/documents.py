@@ -22,20 +22,21 @@ def check_documents(check: Check, facts: Facts | None, indexes: Mapping[str, Ind
             check.fail(f"{len(facts.rows[name])} rows belong to {name}, which is no split")
         elif name not in whole:
             check.fail(f"{len(facts.rows[name])} rows belong to cpt/{name}, which is missing or cannot be read")
-    lengths_known = facts.table["tokens"].null_count == 0
+    for column in ("tokens", "score"):
+        if missing := facts.table[column].null_count:
+            check.fail(f"{missing:,} rows have no {column}")
     for name, index in whole.items():
         rows = facts.rows.get(name)
         if rows is None or len(rows) != len(index.lengths):
             check.fail(f"cpt/{name} has {len(index.lengths)} documents, the table {0 if rows is None else len(rows)}")
-        elif lengths_known:
+        else:
             lengths = facts.table["tokens"].to_numpy()[rows]
             for document in np.flatnonzero(lengths != index.lengths).tolist():
                 check.fail(
                     f"{name_of(facts, name, document)} has {index.lengths[document]} tokens, "
                     f"{lengths[document]} by the table"
                 )
-    compared = "and lengths agree" if lengths_known else "agree (no column tokens to compare lengths with)"
-    check.found = f"{len(facts.table):,} rows; numbers {compared}" if not check.count else f"{len(facts.table):,} rows"
+    check.found = f"{len(facts.table):,} rows" + ("" if check.count else "; numbers and lengths agree")
     return check
 
 

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 # Articles held out of an act that is the only one of its language: a document of their own, named after the act's.
 HELD_OUT = "#held-out"
-_NEEDED = ("id", "language", "split", "base_celex", "text")
-_OPTIONAL = ("tokens", "score")
+_READ = ("id", "language", "split", "base_celex", "text", "tokens", "score")
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,8 @@ class Facts:
 
     Columns: ``id``, ``base_celex``, ``act`` (the same, else the id), ``dataset`` (``en/train``), ``language``,
     ``split``, ``text_hash`` (equal for texts that differ in white space alone), ``signature`` (of its shingles, see
-    :mod:`preprocessing.corpus.shingles`), ``markers`` (how often the text says end-of-text), ``tokens`` and ``score``
-    (null in corpora without these columns), ``shard`` and ``row`` (its place), ``held_out`` (bool).
+    :mod:`preprocessing.corpus.shingles`), ``markers`` (how often the text says end-of-text), ``tokens``,
+    ``score``, ``shard`` and ``row`` (its place), ``held_out`` (bool).
     """
 
     files: tuple[Path, ...]
@@ -101,10 +100,9 @@ def _scan(file: Path) -> pyarrow.Table | str:
     try:
         with pq.ParquetFile(file) as shard:
             there = set(shard.schema_arrow.names)
-            if missing := [name for name in _NEEDED if name not in there]:
+            if missing := [name for name in _READ if name not in there]:
                 return f"documents/{file.name} has no column {missing[0]}"
-            columns = [name for name in (*_NEEDED, *_OPTIONAL) if name in there]
-            batches = [_facts(batch) for batch in shard.iter_batches(ROWS_AT_ONCE, columns=columns)]
+            batches = [_facts(batch) for batch in shard.iter_batches(ROWS_AT_ONCE, columns=list(_READ))]
             table = pa.Table.from_batches(batches, _schema())
     except (pa.ArrowException, OSError, UnicodeError) as error:
         return f"documents/{file.name} cannot be read as Parquet ({str(error).splitlines()[0]})"
@@ -136,13 +134,9 @@ def _schema() -> pyarrow.Schema:
 def _facts(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
     import pyarrow as pa
 
-    names, languages, splits, acts, texts = ([value or "" for value in batch[name].to_pylist()] for name in _NEEDED)
+    names, languages, splits, acts, texts = ([value or "" for value in batch[name].to_pylist()] for name in _READ[:5])
     hashes, signatures = fingerprints(texts)
     schema = _schema()
-    optional = {
-        name: batch[name].cast(schema.field(name).type) if name in batch.schema.names else pa.nulls(len(names))
-        for name in _OPTIONAL
-    }
     columns = {
         "id": names,
         "base_celex": batch["base_celex"],
@@ -153,7 +147,8 @@ def _facts(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
         "text_hash": hashes,
         "signature": [row.tobytes() for row in signatures],
         "markers": [text.count(END_OF_TEXT) for text in texts],
-        **optional,
+        "tokens": batch["tokens"],
+        "score": batch["score"],
         "held_out": [name.endswith(HELD_OUT) for name in names],
     }
-    return pa.RecordBatch.from_arrays([pa.array(columns[item.name], item.type) for item in schema], schema=schema)
+    return pa.RecordBatch.from_arrays([pa.array(columns[item.name]).cast(item.type) for item in schema], schema=schema)

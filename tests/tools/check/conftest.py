@@ -50,8 +50,8 @@ def reseal(folder: Path) -> None:
     """Write the manifest anew over what is there, so that only a look inside the files can tell that it is wrong."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")) if file.is_file()]
-    names.remove("manifest.json")
+    files = [file.relative_to(folder) for file in sorted(folder.rglob("*")) if file.is_file()]
+    names = [file.as_posix() for file in files if file.parts[0] not in ("work", "manifest.json")]
     manifest["outputs"] = {name: dict(vars(hash_file(folder / name))) for name in names}
     path.write_text(json.dumps(manifest))
 

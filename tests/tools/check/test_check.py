@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -225,34 +226,74 @@ def test_a_row_too_few_is_found(corpus: Path):
     assert "documents, the table" in failed(check(corpus))["documents"]
 
 
-def test_lengths_are_compared_where_the_table_has_them(corpus: Path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    lengths = {
-        path.parent.name + "/" + path.stem: np.frombuffer(
-            path.read_bytes(), "<i4", HEADER.unpack_from(path.read_bytes())[3], HEADER.size
-        ).tolist()
-        for path in (corpus / "cpt").glob("*/*.idx")
-    }
-    for file in sorted((corpus / "documents").glob("*.parquet")):
-        table = pq.read_table(file)
-        if "tokens" in table.column_names:
-            table = table.drop_columns(["tokens"])
-        names = zip(table["language"].to_pylist(), table["split"].to_pylist(), strict=True)
-        column = pa.array([lengths[f"{language}/{split}"].pop(0) for language, split in names], pa.int32())
-        pq.write_table(table.append_column("tokens", column), file)
-    reseal(corpus)
-    assert failed(check(corpus)) == {}
-
+def test_a_length_that_is_not_the_dataset_s_is_found(corpus: Path):
     def shorten(rows: list[dict]) -> None:
         rows[0]["tokens"] -= 1
+        rows[1]["tokens"] = None
 
     edit_rows(corpus, shorten)
     found = failed(check(corpus))
     assert found.keys() == {"documents"}
-    assert "tokens, " in found["documents"]
+    assert "1 rows have no tokens" in found["documents"]
     assert "by the table" in found["documents"]
+
+
+def test_the_best_documents_must_be_those_with_the_highest_scores(corpus: Path):
+    def praise_the_rest(rows: list[dict]) -> None:
+        for row in rows:
+            row["score"] = 1 - row["score"]
+
+    for shard in range(4):
+        edit_rows(corpus, praise_the_rest, shard)
+    found = failed(check(corpus))
+    assert found.keys() == {"best"}
+    assert "cpt/en/best holds a document with score" in found["best"]
+
+
+def test_fewer_of_the_best_than_asked_for_are_found(corpus: Path):
+    change_settings(corpus, {"best-share": 0.9})
+    assert "of the tokens, 90.0% was wanted" in failed(check(corpus))["best"]
+
+
+@pytest.mark.parametrize(
+    ("shift", "problem"),
+    [(2, "document 0 is none of cpt/en/train"), (10_000_000, "before document 0 ends|lies outside the .bin")],
+)
+def test_best_documents_that_are_none_of_the_training_set_are_found(corpus: Path, shift: int, problem: str):
+    index = corpus / "cpt" / "en" / "best.idx"
+    documents = HEADER.unpack_from(index.read_bytes())[3]
+    start = int.from_bytes(index.read_bytes()[HEADER.size + 4 * documents :][:8], "little")
+    change_bytes(index, HEADER.size + 4 * documents, (start + shift).to_bytes(8, "little"))
+    reseal(corpus)
+    assert re.search(problem, failed(check(corpus))["indices"])
+
+
+def test_best_tokens_that_are_no_link_to_the_training_tokens_are_found(corpus: Path):
+    link = corpus / "cpt" / "en" / "best.bin"
+    link.unlink()
+    link.symlink_to("validation.bin")
+    assert "cpt/en/best.bin has" in failed(check(corpus))["files"]
+    reseal(corpus)
+    assert "cpt/en/best" in failed(check(corpus))["indices"]
+
+
+def test_general_text_has_the_share_asked_for(corpus: Path):
+    prefix = corpus / "cpt" / "en" / "validation"  # stands for an indexed dataset of general text
+    change_settings(corpus, {"replay": [str(prefix), 0.1]})
+    assert "replay has 0.00% of the mix, 10.00% was wanted" in failed(check(corpus))["shares"]
+    entry = (
+        f"train:\n  - language: replay\n    prefix: {prefix}\n    weight: 0.111111\n    tokens: 1\n    documents: 1\n"
+    )
+    for blend in sorted((corpus / "cpt").glob("blend*.yaml")):
+        blend.write_text(blend.read_text().replace("train:\n", entry, 1))
+    reseal(corpus)
+    report = check(corpus)
+    assert failed(report) == {}
+    assert "replay 10.0%" in report.text()
+    for blend in sorted((corpus / "cpt").glob("blend*.yaml")):
+        blend.write_text(blend.read_text().replace(str(prefix), "/nowhere/general"))
+    reseal(corpus)
+    assert "/nowhere/general.bin (replay) is missing" in failed(check(corpus))["blends"]
 
 
 def test_a_duplicate_row_is_found(corpus: Path):
@@ -348,16 +389,15 @@ def test_the_command_says_it_all_and_exits_with_1(corpus: Path):
     assert run.returncode == 1
     assert "FAILED       files" in run.stdout
     assert "report.html has 6 bytes" in run.stdout
-    run = subprocess.run([*command, "--json"], cwd=ROOT, capture_output=True, text=True)
-    assert run.returncode == 1
-    value = json.loads(run.stdout)
+    value = json.loads(json.dumps(check(corpus).to_dict()))
     assert [item["name"] for item in value["checks"] if item["state"] == FAILED] == ["files"]
+    assert value["exit_status"] == 1
 
 
-def set_near_duplicates(folder: Path, similarity: float) -> None:
+def change_settings(folder: Path, changes: dict) -> None:
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["settings"]["near-duplicates"] = similarity
+    manifest["settings"] |= changes
     path.write_text(json.dumps(manifest))
 
 
@@ -370,11 +410,11 @@ def test_texts_nearly_equal_are_found_where_they_were_to_be_taken_out(corpus: Pa
         other |= {"id": "copy-again", "base_celex": "32099R9999", "text": other["text"] + "\nDone once more."}
         rows += [one, other]
 
-    set_near_duplicates(corpus, 0.8)
+    change_settings(corpus, {"near-duplicates": 0.8})
     assert failed(check(corpus)) == {}
     edit_rows(corpus, copy, shard)
     assert "copy-again is nearly equal to copy-train (" in failed(check(corpus))[name]
-    set_near_duplicates(corpus, 0)
+    change_settings(corpus, {"near-duplicates": 0})
     report = check(corpus)
     assert "nearly equal" not in failed(report).get(name, "")
     assert "1 nearly equal to another, left in by the settings" in report.text()
