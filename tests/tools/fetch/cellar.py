@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 import time
 from collections import defaultdict
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from rdflib import RDF, XSD, Graph, Literal, Namespace, URIRef
@@ -101,6 +103,7 @@ class Cellar:
     asked: list[Asked] = field(default_factory=list)
     graph: Graph = field(default_factory=Graph)
     url: str = ""
+    files_url: str = ""  # where the files are, if elsewhere
     at_once: int = 0
     most_at_once: int = 0
     delay: float = 0.0
@@ -115,7 +118,8 @@ class Cellar:
         if "date" in facts:
             say((work, CDM.work_date_document, Literal(facts["date"], datatype=XSD.date)))
         if "force" in facts:
-            say((work, CDM["resource_legal_in-force"], Literal(facts["force"], datatype=XSD.boolean)))
+            kind = XSD.integer if facts["force"].isdecimal() else XSD.boolean  # the service has it either way
+            say((work, CDM["resource_legal_in-force"], Literal(facts["force"], datatype=kind)))
         series = URIRef(f"{AUTHORITY}document-collection/{facts.get('series', 'OJ-L')}")
         if "oj" in facts:  # published by itself
             say((work, CDM["official-journal-act_date_publication"], Literal(facts["oj"], datatype=XSD.date)))
@@ -179,7 +183,7 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "resource/celex":
             self._resource(unquote(name))
         elif kind == "resource/cellar":
-            self.answer(301, location=f"{self.cellar.url}/files/{name}")
+            self.answer(301, location=f"{self.cellar.files_url or self.cellar.url}/files/{name}")
         elif kind == "files":
             celex, _, language = unquote(name).rpartition(".")
             trouble = self.cellar.trouble[celex, language]
@@ -232,12 +236,16 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(cellar: Cellar) -> Iterator[Cellar]:
-    """Serve ``cellar`` on a free port of the loopback interface."""
+def serving(cellar: Cellar, certificate: Path | None = None) -> Iterator[Cellar]:
+    """Serve ``cellar`` on a free port of the loopback interface; over TLS with a ``certificate`` and its key."""
     handler = type("Bound", (Handler,), {"cellar": cellar})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    cellar.url = f"http://127.0.0.1:{server.server_address[1]}"
+    cellar.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,7 +16,7 @@ import pytest
 
 from preprocessing.errors import RecipeError
 from tests.preprocessing.formex.archives import patched, zipped
-from tests.tools.fetch.cellar import Cellar, body, cut_off, silence, status, trickle
+from tests.tools.fetch.cellar import Cellar, body, cut_off, serving, silence, status, trickle
 from tests.tools.fetch.conftest import act_zip
 from tools.fetch.run import Request, fetch
 
@@ -58,6 +60,38 @@ def test_the_headers_are_those_that_the_cellar_understands(cellar: Cellar, ask: 
         assert asked.headers["Accept"] == "application/zip;mtype=fmx4"
         assert asked.headers["Accept-Language"] == "fra"
         assert asked.headers["User-Agent"] == "tests (someone@example.org)"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A certificate of 127.0.0.1 for a day, trusted for the time of the test, with its key in the same file."""
+    if shutil.which("openssl") is None:
+        pytest.skip("makes its certificate by openssl")
+    file = tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(file), "-out", str(tmp_path / "public.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + (tmp_path / "public.pem").read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
+    return file
+
+
+def test_a_redirect_from_http_to_https_is_followed(cellar: Cellar, ask: Ask, certificate: Path, tmp_path: Path) -> None:
+    with serving(Cellar(files=cellar.files), certificate) as secure:
+        cellar.files_url = secure.url
+        row = outcome_of(tmp_path / "out", ask("32099R0123"))
+    assert (row["status"], row["url"]) == (200, f"{secure.url}/files/32099R0123.eng")
+    assert secure.url.startswith("https://")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    cellar: Cellar, ask: Ask, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with serving(Cellar(files=cellar.files), certificate) as secure:
+        cellar.files_url = secure.url
+        row = outcome_of(tmp_path / "out", ask("32099R0123"))
+    assert row["reason"].startswith("connection broken: [SSL: CERTIFICATE_VERIFY_FAILED]")
 
 
 @pytest.mark.parametrize("celex", ["32099R0123R(02)", "12012E/TXT"])

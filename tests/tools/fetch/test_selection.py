@@ -25,9 +25,9 @@ YEAR = range(2099, 2100)
 def shelf(cellar: Cellar) -> Cellar:
     """Documents of every kind beside the regulation 32099R0123 of April 2099."""
     english = {"eng": act_zip()}
-    cellar.add("32099R0200", english, types=("REG_IMPL",), date="2099-12-31", force="false")
+    cellar.add("32099R0200", english, types=("REG_IMPL",), date="2099-12-31", force="0")
     cellar.add("32098R0009", english, types=("REG",), date="2098-12-31", force="true")
-    cellar.add("32099L0001", english, types=("DIR",), date="2099-01-01", force="true", issue="2099-02-01")
+    cellar.add("32099L0001", english, types=("DIR",), date="2099-01-01", force="1", issue="2099-02-01")
     cellar.add("32099D0001", english, types=("DEC",), date="2099-06-01", force="true", oj="2099-11-05")
     cellar.add("32099R0123R(01)", english, types=("REG", "CORRIGENDUM"), date="2099-05-01", oj="2099-11-06")
     cellar.add("52099XC0001", english, types=("NOTICE",), date="2099-05-02", oj="2099-11-06", series="OJ-C")
