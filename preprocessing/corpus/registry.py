@@ -202,9 +202,10 @@ class Registry:
             raise UsageError(f"{file} does not exist; `launch.py preprocess` writes it into its output folder")
         try:
             opened = pq.ParquetFile(file)
-        except pa.ArrowException as error:
-            raise UsageError(f"{file} is not a registry of acts ({error}); run preprocess again") from error
-        missing = [name for name in (*_LIGHT, *_HEAVY) if name not in opened.schema_arrow.names]
-        if missing:
-            raise UsageError(f"{file} is not a registry of acts (no column {missing[0]}); run preprocess again")
-        return cls(opened)
+            missing = [name for name in (*_LIGHT, *_HEAVY) if name not in opened.schema_arrow.names]
+            if missing:
+                raise UsageError(f"{file} is not a registry of acts (no column {missing[0]}); run preprocess again")
+            return cls(opened)
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UsageError(f"{file} is not a registry of acts ({reason}); run preprocess again") from error

@@ -61,3 +61,28 @@ def test_a_missing_or_foreign_file_is_refused(tmp_path: Path):
     (tmp_path / "registry.parquet").write_bytes(b"something else")
     with pytest.raises(UsageError, match="not a registry"):
         Registry.load(tmp_path / "registry.parquet")
+
+
+@pytest.mark.parametrize("cut", [8, 40, 400])
+def test_a_cut_off_registry_is_refused(registry: Registry, tmp_path: Path, cut: int):
+    whole = (tmp_path / "registry.parquet").read_bytes()
+    (tmp_path / "registry.parquet").write_bytes(whole[:-cut])
+    with pytest.raises(UsageError, match="not a registry"):
+        Registry.load(tmp_path)
+
+
+def test_a_damaged_registry_is_refused(registry: Registry, tmp_path: Path):
+    damaged = bytearray((tmp_path / "registry.parquet").read_bytes())
+    damaged[4:200] = bytes(196)
+    (tmp_path / "registry.parquet").write_bytes(damaged)
+    with pytest.raises(UsageError, match="not a registry"):
+        Registry.load(tmp_path)
+
+
+def test_a_registry_of_other_columns_is_refused_by_name(tmp_path: Path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"celex": ["32099R0001"]}), tmp_path / "registry.parquet")
+    with pytest.raises(UsageError, match="no column document_type"):
+        Registry.load(tmp_path)
