@@ -16,7 +16,7 @@ from itertools import pairwise
 from preprocessing.celex import base_celex, is_celex
 from preprocessing.citations.numbers import act_celex, normalise_article_number
 from preprocessing.citations.patterns import LanguagePatterns, act_patterns, language_patterns, tie_patterns
-from preprocessing.citations.short_names import known_names, name_key
+from preprocessing.citations.short_names import find_known_names
 from preprocessing.citations.words import SOLE, WORDS
 
 ARTICLE_START = re.compile(r"(?<!\w)[Aa][Rr][Tt](?=[A-Za-zÍí. \u00a0])")  # article, Artikel, artículo, artigo, art.
@@ -167,8 +167,8 @@ def _acts(text: str) -> Iterator[_Mention]:
         while further := patterns.further_number.match(text, end):
             yield _numbered(letter, further, start=further.start("figures"))
             end = further.end()
-    for match in patterns.short_names.finditer(text):
-        yield _Mention(match.start(), match.end(), celex=known_names()[name_key(match[0])])
+    for start, end, celex in find_known_names(text):
+        yield _Mention(start, end, celex=celex)
 
 
 def _numbered(letter: str, match: re.Match[str], start: int | None = None) -> _Mention:

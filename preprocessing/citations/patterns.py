@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from preprocessing.celex import CELEX_PATTERN
-from preprocessing.citations.short_names import short_name_pattern
 from preprocessing.citations.words import WORDS
 
 COMMUNITY = r"EU|EC|EEC|ECSC|CFSP|JHA|UE|CE|CEE|CECA|PESC|JAI|EG|EWG|EGKS|GASP|JI|Euratom"
@@ -34,7 +33,7 @@ class LanguagePatterns:
 
 @dataclass(frozen=True)
 class ActPatterns:
-    """How acts are named in any of the languages: by CELEX, by noun and number, by a well-known short name.
+    """How acts are named in any of the languages: by CELEX, by noun and number.
 
     ``sole_article`` is the one form of an article that carries no number.
     """
@@ -44,7 +43,6 @@ class ActPatterns:
     numbered: re.Pattern[str]
     further_number: re.Pattern[str]
     letters: dict[str, str]
-    short_names: re.Pattern[str]
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,6 @@ def act_patterns() -> ActPatterns:
         numbered=re.compile(rf"(?<!\w)(?P<noun>{nouns}){SPACE}+{FIGURES}", re.IGNORECASE),
         further_number=re.compile(rf"(?:{joint}){FIGURES}", re.IGNORECASE),
         letters=letters,
-        short_names=short_name_pattern(),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 # By CELEX number, then by language; "" has the names that are the same in all of them.
@@ -175,6 +176,7 @@ SHORT_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
 _LEADING_ARTICLE = re.compile(
     r"^(?:(?:the|le|la|les|der|die|das|des|dem|el|los|las|o|a|os|as)\s+|l['’]\s*)", re.IGNORECASE
 )
+_WORD = re.compile(r"\w+")
 _QUOTES = "‘’“”„«»\"' \u00a0"
 
 
@@ -208,14 +210,37 @@ def names_of(celex: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def find_known_names(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield where names of the table stand in ``text``, and the CELEX number of the act.
+
+    Abbreviations count as they are written (no act is meant by "reach" or "mar"), names of several words in any case.
+    """
+    patterns, end = _patterns(), 0
+    for word in _WORD.finditer(text):  # each word is looked up: much faster than one expression of all names
+        pattern = patterns.get(word[0].casefold())
+        match = pattern.match(text, word.start()) if pattern and word.start() >= end else None
+        if match:
+            end = match.end()
+            yield match.start(), end, known_names()[name_key(match[0])]
+
+
 @cache
-def short_name_pattern() -> re.Pattern[str]:
-    """Compile the names into one expression: abbreviations as they are written (no act is meant by "reach" or "mar"),
-    names of several words in any case."""
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """By the first word: the names that begin with it, the longest first."""
     names = {name for by_language in SHORT_NAMES.values() for names in by_language.values() for name in names}
-    exact = sorted((name for name in names if _is_abbreviation(name)), key=len, reverse=True)
-    loose = sorted((name for name in names if not _is_abbreviation(name)), key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(_source, exact))}|(?i:{'|'.join(map(_source, loose))}))(?!\w)")
+    by_word: dict[str, set[str]] = {}
+    for name in names:
+        for spelling in (name, name.replace("-", "")):
+            word = _WORD.match(spelling)
+            if word:
+                by_word.setdefault(word[0].casefold(), set()).add(name)
+    return {word: _pattern(names) for word, names in by_word.items()}
+
+
+def _pattern(names: Iterable[str]) -> re.Pattern[str]:
+    longest_first = sorted(names, key=lambda name: (-len(name), name))
+    sources = [_source(name) if _is_abbreviation(name) else f"(?i:{_source(name)})" for name in longest_first]
+    return re.compile(rf"(?:{'|'.join(sources)})(?!\w)")
 
 
 def _is_abbreviation(name: str) -> bool:

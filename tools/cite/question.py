@@ -11,7 +11,8 @@ from preprocessing.citations import find_citations
 from preprocessing.citations.acts import named_acts
 from preprocessing.citations.find import article_spans
 from preprocessing.citations.numbers import act_celex
-from preprocessing.citations.patterns import FIGURES, act_patterns, tie_patterns
+from preprocessing.citations.patterns import FIGURES, tie_patterns
+from preprocessing.citations.short_names import find_known_names
 from preprocessing.citations.words import WORDS
 from preprocessing.corpus.registry import Registry
 from preprocessing.corpus.registry_names import Named
@@ -60,13 +61,13 @@ def read_question(words: str, registry: Registry) -> Question:
     """Read a citation in any of the five languages; acts may be named by the short names that ``registry`` knows."""
     words = " ".join(words.split())
     citations = find_citations(words)
-    short = act_patterns().short_names.search(words)
+    short = next((words[start:end] for start, end, _ in find_known_names(words)), None)
     # by number or name? all of the words first: "the Synthetic Data Act" is a name of its own, not the Data Act
     by_name = short is not None or not citations or any(citation.celex is None for citation in citations)
     name = _without_articles(words) if by_name else ""
     named = registry.by_name(name) if name else Named(None)
     if short and not named.candidates:
-        language = _language(words, registry.by_name(short[0]).languages)
+        language = _language(words, registry.by_name(short).languages)
     else:
         language = _language(words, named.languages)
     not_read = [part[0] for part in _OTHER_PARTS.finditer(words)]
