@@ -123,17 +123,17 @@ def list_marker(attributes: Attributes) -> str:
 
 def open_definitions(reader: FileReader, attributes: Attributes) -> None:
     separator = attributes.get("SEPARATOR", "").strip()
-    reader.closers.append(separator if separator[:1] in _CLOSE_UP else f" {separator}")
+    reader.separators.append(separator if separator[:1] in _CLOSE_UP else f" {separator}")
     reader.put(BREAK)
 
 
 def close_definitions(reader: FileReader) -> None:
-    reader.closers.pop()
+    reader.separators.pop()
     reader.put(BREAK)
 
 
 def close_term(reader: FileReader) -> None:
-    separator = reader.closers[-1] if reader.closers else ""
+    separator = reader.separators[-1] if reader.separators else ""
     reader.put_loosely(f"{separator}{JOIN}")
 
 

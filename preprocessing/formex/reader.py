@@ -66,6 +66,7 @@ class FileReader:
         self.below_tables: list[list[str]] = []  # of each open table, texts that are printed after its rows
         self.open_formulas = 0
         self.lists: list[str] = []
+        self.separators: list[str] = []  # of each open list of definitions, what follows a term
         self.keyword_marks: dict[str, str] = {}
         self.keyword_end = (0, 0)  # how many lines and pieces of text there were
         self.spans: list[Span] = []

@@ -124,7 +124,7 @@ def open_goods_code(reader: FileReader, attributes: Attributes) -> None:
 
 
 def close_goods_code(reader: FileReader) -> None:
-    rewrite(reader, lambda text: format_code(text.strip()))
+    rewrite(reader, format_code)
     close_catalogue_cell(reader)
 
 

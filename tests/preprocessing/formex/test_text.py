@@ -124,6 +124,7 @@ def test_definitions_keep_their_separator() -> None:
     items = "<DLIST.ITEM><PREFIX>1)</PREFIX><TERM>A</TERM><DEFINITION>the area</DEFINITION></DLIST.ITEM>"
     assert lines(f'<DLIST SEPARATOR=":">{items}</DLIST>') == ["1) A: the area"]
     assert lines(f'<DLIST SEPARATOR="=">{items}</DLIST>') == ["1) A = the area"]
+    assert lines(f'<P><FT TYPE="NUMBER">{items}</FT></P>') == ["1) A the area"]  # of no list
 
 
 def test_formulas_are_written_on_one_line() -> None:
