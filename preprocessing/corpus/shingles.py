@@ -3,7 +3,7 @@
     key, signature = Fingerprints().of(text)
 
 Equal are texts that differ only in white space or in how accents are composed: the hash is the 64-bit xxh3 of the text
-in NFC with every run of white space as one space (:func:`text_hash`).
+in NFC with every run of white space as one space.
 
 Similar are texts that share their *shingles*: every five words in a row. Words are runs of letters and digits, ASCII
 capitals taken as small letters; all else only separates them, so that punctuation, quotation marks and dashes make no
@@ -77,7 +77,7 @@ class Fingerprints:
         self._shingles = np.empty(size // 2 + 1, np.uint64)
 
     def of(self, text: str) -> tuple[int, np.ndarray]:
-        """Return the text's hash (see :func:`text_hash`) and its signature (``PERMUTATIONS`` numbers, uint32).
+        """Return the text's hash and its signature (``PERMUTATIONS`` numbers, uint32).
 
         Raises:
             UnicodeEncodeError: the text holds half a surrogate pair, which is no character.
@@ -117,15 +117,6 @@ def fingerprints(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
     both = [found.of(text) for text in texts]
     hashes = np.array([key for key, _ in both], np.uint64)
     return hashes, np.array([signature for _, signature in both], np.uint32).reshape(-1, PERMUTATIONS)
-
-
-def text_hash(text: str) -> int:
-    """Return 64 bits that are equal for texts differing only in white space or in how accents are composed.
-
-    Raises:
-        UnicodeEncodeError: the text holds half a surrogate pair.
-    """
-    return Fingerprints().scan(text)[0]
 
 
 def _composed(line: str) -> str:
