@@ -22,30 +22,25 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus.blend import REPLAY, BlendEntry, write_blend
-from preprocessing.corpus.documents import shard_name
-from preprocessing.corpus.engines import run_tasks
+from preprocessing.corpus.engines import Engine, Local, run_stage
 from preprocessing.corpus.holdout import SPLITS, TRAIN, VALIDATION
 from preprocessing.corpus.indexed import read_lengths, token_type
+from preprocessing.corpus.job import Job, prepare_job
 from preprocessing.corpus.joining import BEST, Dataset, JoinTask, choose_best, join, write_best
 from preprocessing.corpus.output import MANIFEST, WORK, building, finished, publish
 from preprocessing.corpus.planning import Plan, make_plan
-from preprocessing.corpus.reading import ReadTask, read_slice
-from preprocessing.corpus.receipts import Receipt, key_of, read_receipt
+from preprocessing.corpus.reading import read_slice
+from preprocessing.corpus.receipts import Receipt, read_receipt
 from preprocessing.corpus.registry_file import write_registry
 from preprocessing.corpus.registry_rows import load_rows
 from preprocessing.corpus.report import Intake, build_report
 from preprocessing.corpus.report_html import render
 from preprocessing.corpus.settings import Settings
-from preprocessing.corpus.slices import cut
 from preprocessing.corpus.summary import DryRun, PreprocessSummary
-from preprocessing.corpus.tokenizer import TokenizerFacts, load_tokenizer
+from preprocessing.corpus.tokenizer import TokenizerFacts
 from preprocessing.corpus.writing import Counts, WriteTask, write_slice
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import atomic_file, write_json
-from preprocessing.formex.inputs import Listing, list_inputs
-from preprocessing.formex.reader import warm_up
-from preprocessing.progress import progress
-from preprocessing.version import code_version
 
 
 def preprocess(
@@ -55,25 +50,26 @@ def preprocess(
     settings: Settings | None = None,
     *,
     workers: int | None = None,
+    engine: Engine | None = None,
     overwrite: bool = False,
 ) -> PreprocessSummary:
     """Make the corpus folder ``output``; a folder that already holds just this corpus is left as it is.
 
-    The result does not depend on ``workers`` (default: the processors this process may use).
+    The result does not depend on where the tasks run: in ``workers`` processes here (by default as many as there are
+    processors that this process may use), or on another ``engine``.
 
     Raises:
         UsageError: an argument does not fit, or ``output`` holds something else and ``overwrite`` is not set.
         RecipeError: nothing usable came out, or it could not be written.
     """
     started = time.monotonic()
-    if workers is not None and workers < 1:
-        raise UsageError(f"--workers must be at least 1, not {workers}")
-    job = _prepare(inputs, output, tokenizer, settings or Settings())
+    engine = engine or Local(workers)
+    job = prepare_job(inputs, output, tokenizer, settings or Settings())
     if finished(output, job.described, overwrite):
         report = json.loads((output / "report.json").read_text(encoding="utf-8"))
         return PreprocessSummary(output, report, time.monotonic() - started, up_to_date=True)
     with _readable_errors(output), building(output) as place:
-        report = _Run(job, place, workers or _processors()).make()
+        report = _Run(job, place, engine).make()
     shutil.rmtree(job.work / "write", ignore_errors=True)
     return PreprocessSummary(output, report, time.monotonic() - started)
 
@@ -85,7 +81,7 @@ def dry_run(inputs: Sequence[Path], output: Path, tokenizer: Path, settings: Set
         UsageError: as :func:`preprocess`.
         RecipeError: the tokenizer cannot be used.
     """
-    job = _prepare(inputs, output, tokenizer, settings)
+    job = prepare_job(inputs, output, tokenizer, settings)
     tasks = job.read_tasks()
     missing = [task for task in tasks if read_receipt(task.receipt, task.key) is None]
     return DryRun(
@@ -99,62 +95,28 @@ def dry_run(inputs: Sequence[Path], output: Path, tokenizer: Path, settings: Set
     )
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What is to be made, from what, and where its tasks work."""
-
-    inputs: Sequence[Path]
-    listing: Listing
-    settings: Settings
-    tokenizer: TokenizerFacts
-    work: Path
-    described: dict[str, Any]
-
-    def read_tasks(self) -> list[ReadTask]:
-        """Return the tasks of the first stage."""
-        slices = cut(self.listing, self.settings.shards)
-        rules = self.settings.rules
-        key = (self.listing.fingerprint, len(slices), repr(rules), code_version("instruct"))
-        return [ReadTask(item, self.work / "read", rules, key_of(*key, item.number)) for item in slices]
-
-
-def _prepare(inputs: Sequence[Path], output: Path, tokenizer: Path, settings: Settings) -> _Job:
-    _check_places(inputs, output)
-    facts = load_tokenizer(tokenizer)
-    listing = list_inputs(inputs)
-    described = {
-        "inputs": [str(path) for path in inputs],
-        "input files": listing.fingerprint,
-        "tokenizer": facts.sha256,
-        **{name.replace("_", "-"): value for name, value in settings.to_dict().items()},
-        "version of this code": code_version("instruct"),
-    }
-    return _Job(inputs, listing, settings, facts, output / WORK, described)
-
-
 @dataclass
 class _Run:
     """One run: the steps in their order."""
 
-    job: _Job
+    job: Job
     place: Path  # where the corpus is put together
-    workers: int
+    engine: Engine
     sums: dict[str, dict[str, Any]] = field(default_factory=dict)  # of files of the corpus, by their paths in it
 
     def make(self) -> dict[str, Any]:
         """Make the corpus and publish it; return its report."""
         read_tasks = self.job.read_tasks()
-        read = self._run(read_slice, read_tasks, "reading", [task.slice.size for task in read_tasks])
+        read = run_stage(self.engine, read_slice, read_tasks, "reading", [task.size for task in read_tasks], "B")
         plan = make_plan(
             [task.facts for task in read_tasks],
             self.job.settings,
         )
         intake = self._intake(read, plan)
         self._list_rejected(read, plan)
-        write_tasks = self._write_tasks(read_tasks, read, plan)
-        written = self._run(
-            write_slice, write_tasks, "tokenizing", [len(task.plan) for task in write_tasks], unit="doc"
-        )
+        write_tasks = self.job.write_tasks(read_tasks, read, plan)
+        lengths = [len(task.plan) for task in write_tasks]
+        written = run_stage(self.engine, write_slice, write_tasks, "tokenizing", lengths, "doc")
         datasets, thresholds = self._join(write_tasks, written)
         write_registry(load_rows(task.registry for task in write_tasks), self.place / "registry.parquet")
         counts = Counts()
@@ -176,33 +138,6 @@ class _Run:
             stream.write(render(report))
         publish(self.place, self.job.described, self.sums)
         return report
-
-    def _write_tasks(self, read_tasks: Sequence[ReadTask], read: Sequence[Receipt], plan: Plan) -> list[WriteTask]:
-        tasks = []
-        for task, receipt, chosen in zip(read_tasks, read, plan.slices, strict=True):
-            if not len(chosen):
-                continue
-            parts = [column.to_pylist() for column in chosen.columns]
-            staged = receipt.outputs[task.documents.name]["xxh3"]
-            held_out = dict(plan.split.articles)
-            key = key_of(staged, parts, held_out, self.job.tokenizer.sha256, code_version("instruct"))
-            name = shard_name(task.slice.number, len(read_tasks))
-            folder = self.job.work / "write"
-            tasks.append(WriteTask(task.documents, chosen, held_out, self.job.tokenizer, folder, name, key))
-        return tasks
-
-    def _run(
-        self, function: Any, tasks: Sequence[Any], what: str, sizes: Sequence[int], unit: str = "B"
-    ) -> list[Receipt]:
-        """Run the tasks whose receipts are missing (or are to be checked); return all receipts in order."""
-        receipts: dict[int, Receipt] = {}
-        missing = [task for task in tasks if read_receipt(task.receipt, task.key) is None]
-        size = sum(task.slice.size if isinstance(task, ReadTask) else task.staged.stat().st_size for task in missing)
-        with progress(what=what, total=sum(sizes), unit=unit) as bar:
-            for number, receipt in run_tasks(function, tasks, self.workers, size, warm_up):
-                receipts[number] = receipt
-                bar.update(sizes[number])
-        return [receipts[number] for number in range(len(tasks))]
 
     def _intake(self, read: Sequence[Receipt], plan: Plan) -> Intake:
         intake = Intake(kept=plan.kept, without_celex=plan.without_celex, with_warnings=plan.with_warnings)
@@ -252,7 +187,7 @@ class _Run:
                     joins[language, split] = JoinTask(prefixes, sums, prefix)
         size = sum(task.documents.stat().st_size for task in tasks)
         keys = list(joins)
-        done = run_tasks(join, list(joins.values()), self.workers, size)
+        done = self.engine.run(join, list(joins.values()), size)
         datasets = {keys[number]: dataset for number, dataset in done}
         if not any(split == TRAIN for _, split in datasets):
             raise RecipeError("every document fell to validation; lower --validation-share or give more acts")
@@ -302,20 +237,6 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _check_places(inputs: Sequence[Path], output: Path) -> None:
-    if not inputs:
-        raise UsageError("no input given; name FORMEX files, folders or zips with --input")
-    for path in inputs:
-        if not path.exists():
-            raise UsageError(f"input {path} does not exist; give a FORMEX file, folder or zip")
-        if path.resolve() in (output.resolve(), *output.resolve().parents):
-            raise UsageError(f"output {output} lies inside input {path}; give a folder outside it")
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

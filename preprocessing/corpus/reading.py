@@ -41,6 +41,11 @@ class ReadTask:
     key: str
 
     @property
+    def size(self) -> int:
+        """Bytes to read."""
+        return self.slice.size
+
+    @property
     def receipt(self) -> Path:
         return self.folder / f"{self.slice.number:05d}.json"
 

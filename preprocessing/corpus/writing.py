@@ -53,6 +53,11 @@ class WriteTask:
     key: str
 
     @property
+    def size(self) -> int:
+        """Bytes to read."""
+        return self.staged.stat().st_size
+
+    @property
     def receipt(self) -> Path:
         return self.folder / f"{self.name}.json"
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from preprocessing.corpus import engines
-from preprocessing.corpus.engines import run_tasks
+from preprocessing.corpus.engines import Local
 from preprocessing.corpus.indexed import read_lengths
 from preprocessing.corpus.joining import JoinTask, choose_best, join, write_best
 from preprocessing.corpus.planning import plan_schema
@@ -121,7 +121,7 @@ def test_a_worker_that_is_killed_is_one_clear_error(monkeypatch: pytest.MonkeyPa
     killer = threading.Thread(target=kill_first_worker)
     killer.start()
     with pytest.raises(RecipeError, match="worker process was killed"):
-        list(run_tasks(_wait, [0.5] * 50, 2, 100))
+        list(Local(2).run(_wait, [0.5] * 50, 100))
     killer.join()
     assert not pool_workers()
 
