@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from preprocessing.celex import (
@@ -83,9 +84,8 @@ def _add_notice(identity: Identity, notice: Notice, consolidated: bool) -> None:
 
 def _add_path(identity: Identity, source: str, is_case: bool) -> None:
     """Take the number from a name, ``62099CJ0001.xml`` or a folder of that name, unless it is of something else."""
-    names = (
-        name for part in reversed(_PARTS_OF_PATH.split(source.upper())) for name in (part, *re.split("[._]", part))
-    )
+    parts = map(unquote, reversed(_PARTS_OF_PATH.split(source.upper())))  # a file's name may hold 12016P%2FTXT
+    names = (name for part in parts for name in (part, *re.split("[._]", part)))
     named = next((parse_celex(name) for name in names if is_celex(name)), None)
     if named is None or (named.sector == "6") != is_case:
         return

@@ -106,6 +106,7 @@ def test_an_old_report_of_a_case_has_its_date_and_title_above_its_pages() -> Non
         ("ACT", "Decision", "32099R0007/x.xml", None, None),
         ("ACT", "Decision", "62099CJ0007/x.xml", None, None),
         ("ACT", "Opinion of the Central Bank", "32099R0007/x.xml", None, None),
+        ("GENERAL", "Charter", "2099/12099P%2FTXT.en.zip!/x.xml", "12099P/TXT", "12099P/TXT"),
         ("AGR", "Agreement", "22099A0102(01)/x.xml", "22099A0102(01)", "22099A0102(01)"),
         ("CORR", "Corrigendum", "02099R0007-20990101/x.xml", None, "32099R0007"),
     ],
