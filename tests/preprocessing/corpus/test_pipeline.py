@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -324,6 +325,29 @@ def test_a_killed_run_leaves_nothing_that_looks_whole_and_the_next_one_ends(acts
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"building.partial", WORK}
     preprocess([acts], tmp_path / "out", tokenizer_folder, settings(shards=4), workers=1)
     assert contents(tmp_path / "out") == contents(corpus)
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_at_random_it_ends_with_the_same_bytes(acts, corpus, tokenizer_folder, tmp_path):
+    out = tmp_path / "out"
+    chances = random.Random(20160427)
+    for _ in range(20):
+        process = subprocess.Popen(
+            command(tmp_path / "run.py", acts, out, tokenizer_folder, 0, 2),
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        )
+        try:
+            process.wait(timeout=chances.uniform(1, 12))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        if (out / "manifest.json").exists():  # it was faster: once more, from the middle
+            assert contents(out) == contents(corpus)
+            (out / "manifest.json").unlink()
+            shutil.rmtree(out / chances.choice(["cpt", "documents"]))
+    preprocess([acts], out, tokenizer_folder, settings(shards=4), workers=1)
+    assert contents(out) == contents(corpus)
 
 
 def times(folder: Path) -> dict[str, int]:
