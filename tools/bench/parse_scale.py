@@ -11,19 +11,15 @@ the machine matters little; it grows by a third or so where two workers share a 
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import sys
 import tempfile
 import time
-import uuid
-import zipfile
 from pathlib import Path
 
 from preprocessing.formex.inputs import list_inputs
 from preprocessing.formex.parse import parse_to_file
-
-_IMAGE_BYTES = 60_000
+from tools.bench.packing import pack
 
 
 def main() -> int:
@@ -36,7 +32,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as place:
         archive = Path(place, "LEG_EN_FMX_20990101_01_00.zip")
-        _pack(options.folder, archive, int(options.gigabytes * 1e9))
+        pack(options.folder, archive, int(options.gigabytes * 1e9))
         started = time.process_time()
         listing = list_inputs([archive])
         print(f"listing: {time.process_time() - started:.2f} s for {len(listing.items):,} folders")
@@ -50,23 +46,6 @@ def main() -> int:
     print(f"feeding process: {feeding / megabytes * 1e3:.2f} ms of CPU a MB, {after.ru_maxrss >> 10} MB of memory")
     print(f"workers: {reading / megabytes * 1e3:.1f} ms of CPU a MB, {workers.ru_maxrss >> 10} MB of memory at most")
     return 0
-
-
-def _pack(folder: Path, archive: Path, size: int) -> None:
-    """Write about ``size`` bytes of XML in the layout of the data dump; no file is the same twice."""
-    image = os.urandom(_IMAGE_BYTES)
-    folders = sorted({path.parent for path in folder.rglob("*.xml")})
-    written = copies = 0
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
-        while written < size:
-            for source in folders:
-                work = f"{uuid.uuid4()}/fmx4"
-                for path in sorted(source.glob("*.xml")):
-                    data = path.read_bytes() + b"\n" * copies
-                    target.writestr(f"{work}/{path.name}", data)
-                    written += len(data)
-                target.writestr(zipfile.ZipInfo(f"{work}/image.tif"), image)
-            copies += 1
 
 
 if __name__ == "__main__":
