@@ -64,21 +64,24 @@ def _held_out_articles(facts: Facts) -> Iterable[str]:
     import pyarrow.compute as pc
 
     table = facts.table.append_column("place", pa.array(range(len(facts.table)), pa.int64()))
-    held_out = table.filter(table["held_out"]).select(["id", "act", "language", "split", "place"]).to_pylist()
-    for row in held_out:
-        if row["split"] != VALIDATION:
+    divided: dict[tuple[str, str], list[int]] = {}
+    for row in table.filter(table["held_out"]).select(["id", "act", "language", "split", "place"]).to_pylist():
+        if row["split"] == VALIDATION:
+            divided.setdefault((row["act"], row["language"]), []).append(row["place"])
+        else:
             yield f"{row['id']} is in {row['split']}, and is the part of an act that was held out for validation"
-            continue
-        same = pc.and_(pc.equal(table["act"], row["act"]), pc.equal(table["language"], row["language"]))
+    for (act, language), held_out in divided.items():
+        same = pc.and_(pc.equal(table["act"], act), pc.equal(table["language"], language))
         training = table.filter(pc.and_(same, pc.equal(table["split"], TRAIN)))["place"].to_pylist()
-        found = facts.fetch([row["place"], *training], ["id", "text", "articles"])
+        found = facts.fetch([*held_out, *training], ["id", "text", "articles"])
         for place in training:
-            yield from _articles_again(found[row["place"]], found[place])
+            lines = set(_lines(found[place]["text"]))
+            for part in held_out:
+                yield from _articles_again(found[part], found[place], lines)
 
 
-def _articles_again(held_out: dict[str, Any], training: dict[str, Any]) -> Iterable[str]:
-    """Yield the articles of one document that another one has by number or line by line."""
-    lines = set(_lines(training["text"]))
+def _articles_again(held_out: dict[str, Any], training: dict[str, Any], lines: set[str]) -> Iterable[str]:
+    """Yield the articles of one document that another one, of these lines, has by number or line by line."""
     numbers = {article["number"] for article in training["articles"]}
     for article in held_out["articles"]:
         own = _lines(article["text"])

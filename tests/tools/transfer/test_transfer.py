@@ -16,7 +16,6 @@ import pytest
 from preprocessing.errors import RecipeError, UsageError
 from tests.tools.transfer.conftest import needs_rsync
 from tools.transfer import transfer
-from tools.transfer.place import Place, parse_place
 from tools.transfer.rsync import PARTIAL_FOLDER
 
 pytestmark = needs_rsync
@@ -222,44 +221,3 @@ def test_without_a_usable_rsync_nothing_is_tried(
 def test_a_destination_inside_the_corpus_is_refused(corpus: Path):
     with pytest.raises(UsageError, match="lies inside"):
         transfer(corpus, str(corpus / "copy"))
-
-
-@pytest.mark.parametrize(
-    ("text", "host", "path"),
-    [
-        ("node1:data/corpus", "node1", "data/corpus"),
-        ("me@node1:/data/corpus/", "me@node1", "/data/corpus"),
-        ("node1:~/corpus", "node1", "corpus"),
-        ("[::1]:corpus", "[::1]", "corpus"),
-        ("me@[fe80::1]:corpus", "me@[fe80::1]", "corpus"),
-        ("/data/a:b", None, "/data/a:b"),
-    ],
-)
-def test_places_are_read_as_rsync_reads_them(text: str, host: str | None, path: str):
-    place = parse_place(text, rsh="sh -x", ssh_options=["Port=2"])
-    assert (place.host, place.path) == (host, path)
-    assert place.rsh == (("sh", "-x", "-o", "Port=2") if host else ())
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("node1:", "names no folder"),
-        ("node1:/", "names no folder"),
-        ("node1:~", "names no folder"),
-        ("", "names no folder"),
-        ("node1:~other/corpus", "whole path"),
-        ("node1::module", "daemon"),
-        ("rsync://node1/module", "daemon"),
-    ],
-)
-def test_a_place_for_no_corpus_is_wrong_usage(text: str, problem: str):
-    with pytest.raises(UsageError, match=problem):
-        parse_place(text, rsh="sh")
-
-
-def test_a_script_at_a_place_says_how_it_ended(tmp_path: Path):
-    lines: list[str] = []
-    answer = Place(str(tmp_path)).run("pwd; echo no >&2; exit 7", lines.append)
-    assert (answer.status, answer.lines, answer.reason) == (7, [str(tmp_path)], "no")
-    assert lines == answer.lines
