@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from preprocessing.citations import format_citation
@@ -114,8 +115,11 @@ def cite(words: str, corpus: Path, language: str | None = None) -> CiteReport:
     """Answer from ``corpus`` what ``words`` cite, in ``language`` (None: that of the words, else the first there is).
 
     Raises:
-        UsageError: the corpus has no registry, or ``language`` is not one of its languages.
+        UsageError: there are no words, the corpus has no registry, or ``language`` is not one of ours.
+        RecipeError: the documents are not those that the registry was made of.
     """
+    if not words.strip():
+        raise UsageError("nothing to look up; give a citation, as in 'Article 17 GDPR'")
     registry = Registry.load(corpus)
     if language is not None and language not in LANGUAGES:
         raise UsageError(f"unknown language '{language}'.{did_you_mean(language, LANGUAGES)}")
@@ -163,15 +167,15 @@ def _figure(article: str) -> int | None:
 
 def _no_act(asked: Asked, registry: Registry) -> Answer:
     answer = Answer(False, celex=asked.celex, article=asked.article, candidates=list(asked.candidates))
+    name = shorten(asked.name, 80, placeholder=" ...")
     if asked.celex:
-        name = f" ({asked.name})" if asked.name else ""
-        answer.message = f"the corpus does not hold the act {asked.celex}{name}"
+        answer.message = f"the corpus does not hold the act {asked.celex}{f' ({name})' if name else ''}"
     elif asked.candidates:
-        answer.message = f"'{asked.name}' may be any of {', '.join(asked.candidates)}; name the act by its number"
-    elif asked.name:
+        answer.message = f"'{name}' may be any of {', '.join(asked.candidates)}; name the act by its number"
+    elif name:
         similar = registry.names.similar(asked.name)
         hint = f"; there is {', '.join(similar)}" if similar else ""
-        answer.message = f"no act is known as '{asked.name}'{hint}; name it by number, as in 'Regulation (EU) 2016/679'"
+        answer.message = f"no act is known as '{name}'{hint}; name it by number, as in 'Regulation (EU) 2016/679'"
     else:
         answer.message = f"no act is named with Article {asked.article}; add one, as in 'Article {asked.article} GDPR'"
     return answer

@@ -128,6 +128,14 @@ def test_what_is_not_there_is_said_in_one_sentence(corpus: Path, words: str, mes
     assert not answer.found and message in answer.message and "\n" not in answer.message
 
 
+def test_no_words_are_wrong_usage_and_strange_ones_are_not_found(corpus: Path):
+    with pytest.raises(UsageError, match="nothing to look up"):
+        cite("  ", corpus)
+    for words in ("(" * 500, "x" * 500, "\0", "Article Article", "C-1/", "1/1", "; of the"):
+        answer = one(words, corpus)
+        assert not answer.found and 0 < len(answer.message) < 300
+
+
 def test_of_an_act_with_nothing_but_a_corrigendum_that_is_said(corpus: Path):
     answer = one("32099R0009", corpus)
     assert answer.found and "only corrigenda" in answer.show()
