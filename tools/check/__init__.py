@@ -12,7 +12,7 @@ from tools.check.blends import check_blends, check_shares, check_tokenizer, read
 from tools.check.documents import check_documents, name_of
 from tools.check.duplicates import check_duplicates
 from tools.check.files import check_files
-from tools.check.indices import check_indices, dataset_names
+from tools.check.indices import check_indices, dataset_names, is_subset
 from tools.check.leakage import check_leakage
 from tools.check.manifest import corpus_folder
 from tools.check.near import near_twins
@@ -54,6 +54,7 @@ def check(
             vocabulary = (model_tokenizer.vocab_size, model_tokenizer.end_of_text_id)
         names = dataset_names(folder, manifest.outputs if manifest else ())
         indices, indexes = check_indices(folder, names, vocabulary[0] if vocabulary else None)
+        unreadable = [f"cpt/{name}" for name in names if name not in indexes and not is_subset(name)]
         tokens, seen = check_tokens(indexes, vocabulary, crew)
         facts = read_facts(folder, document_check, crew)
     ends = check_ends(
@@ -62,8 +63,11 @@ def check(
         lambda name, document: name_of(facts, name, document),
     )
     decoded, found = check_samples(indexes, facts, model_tokenizer, samples)
-    report, languages = check_report(folder, indexes)
+    report, languages = check_report(folder, indexes, unreadable)
     twins = near_twins(facts, manifest)
+    if unreadable:
+        for item in (tokens, ends, decoded):
+            item.skip(f"{', '.join(unreadable)}: no index tells where its documents are")
     checks = (
         files,
         check_blends(folder, blends, indexes, blend_check),

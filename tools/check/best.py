@@ -25,10 +25,11 @@ def check_best(indexes: Mapping[str, Index], facts: Facts | None, manifest: Mani
     share: Any = manifest.settings.get(_SETTING) if manifest else None
     shares = []
     for name in names:
-        best, train = indexes[name], indexes.get(f"{name.removesuffix(BEST)}{TRAIN}")
-        rows = facts.rows.get(train.name) if facts and train else None
+        whole = f"{name.removesuffix(BEST)}{TRAIN}"
+        best, train = indexes[name], indexes.get(whole)
+        rows = facts.rows.get(whole) if facts else None
         if train is None or facts is None or rows is None or len(rows) != len(train.lengths):
-            check.skip(f"cpt/{name}: its training documents and their rows do not fit together")
+            check.skip(f"cpt/{name}: the documents of cpt/{whole} and their rows do not fit together")
             continue
         chosen = np.isin(train.starts, best.starts)
         scores = facts.table["score"].to_numpy()[rows]

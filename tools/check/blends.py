@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,7 @@ def _wrong(where: str, entry: BlendEntry, split: str, folder: Path, indexes: Map
     by_prefix = {index.prefix.resolve(): index for index in indexes.values()}
     index = by_prefix.get(entry.prefix)
     if index is None:
-        return [f"{where}: {entry.prefix.name} in {entry.prefix.parent} is missing or cannot be read"]
+        return [f"{where}: {os.path.relpath(entry.prefix, folder.resolve())} is missing or cannot be read"]
     language, kind = index.name.split("/")
     wrong = []
     if language != entry.language or (kind == SPLITS[1]) != (split == SPLITS[1]):
