@@ -107,11 +107,20 @@ def read_lengths(prefix: Path) -> tuple[NDArray[np.int32], np.dtype[Any]]:
     Raises:
         RecipeError: a file is missing or damaged, or the two do not belong together.
     """
-    try:
-        raw = idx_path(prefix).read_bytes()
-        size = bin_path(prefix).stat().st_size
-    except FileNotFoundError as error:
-        raise RecipeError(f"{error.filename} is missing; run preprocess again") from error
+    lengths, dtype = index_lengths(prefix)
+    if _size_of(bin_path(prefix)) != int(lengths.sum(dtype=np.int64)) * dtype.itemsize:
+        raise RecipeError(f"{bin_path(prefix)} does not hold the tokens that its index lists; run preprocess again")
+    return lengths, dtype
+
+
+def index_lengths(prefix: Path) -> tuple[NDArray[np.int32], np.dtype[Any]]:
+    """Return what :func:`read_lengths` does, of an index whose ``.bin`` may hold more than it lists.
+
+    Raises:
+        RecipeError: it is missing or damaged.
+    """
+    _size_of(idx_path(prefix))
+    raw = idx_path(prefix).read_bytes()
     damaged = RecipeError(f"{idx_path(prefix)} is damaged or not a Megatron index; run preprocess again")
     if len(raw) < HEADER.size:
         raise damaged
@@ -120,11 +129,15 @@ def read_lengths(prefix: Path) -> tuple[NDArray[np.int32], np.dtype[Any]]:
     expected = HEADER.size + 12 * sequences + 8 * borders
     if magic != MAGIC or version != VERSION or code not in names or borders != sequences + 1 or len(raw) != expected:
         raise damaged
-    dtype = np.dtype(names[code])
     lengths = np.frombuffer(raw, dtype="<i4", count=sequences, offset=HEADER.size).astype(np.int32)
-    if size != int(lengths.sum(dtype=np.int64)) * dtype.itemsize:
-        raise RecipeError(f"{bin_path(prefix)} does not hold the tokens that its index lists; run preprocess again")
-    return lengths, dtype
+    return lengths, np.dtype(names[code])
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path} is missing; run preprocess again") from error
 
 
 def merge(parts: Sequence[Path], prefix: Path, sums: Sequence[str] | None = None) -> tuple[int, int]:

@@ -36,7 +36,7 @@ from preprocessing.corpus.registry_rows import load_rows
 from preprocessing.corpus.report import Intake, build_report
 from preprocessing.corpus.report_html import render
 from preprocessing.corpus.settings import Settings
-from preprocessing.corpus.summary import DryRun, PreprocessSummary
+from preprocessing.corpus.summary import DryRun, PreprocessSummary, Times
 from preprocessing.corpus.tokenizer import TokenizerFacts
 from preprocessing.corpus.writing import Counts, WriteTask, write_slice
 from preprocessing.errors import RecipeError, UsageError
@@ -69,9 +69,10 @@ def preprocess(
         report = json.loads((output / "report.json").read_text(encoding="utf-8"))
         return PreprocessSummary(output, report, time.monotonic() - started, up_to_date=True)
     with _readable_errors(output), building(output) as place:
-        report = _Run(job, place, engine).make()
+        run = _Run(job, place, engine)
+        report = run.make()
     shutil.rmtree(job.work / "write", ignore_errors=True)
-    return PreprocessSummary(output, report, time.monotonic() - started)
+    return PreprocessSummary(output, report, time.monotonic() - started, run.times)
 
 
 def dry_run(inputs: Sequence[Path], output: Path, tokenizer: Path, settings: Settings) -> DryRun:
@@ -103,22 +104,39 @@ class _Run:
     place: Path  # where the corpus is put together
     engine: Engine
     sums: dict[str, dict[str, Any]] = field(default_factory=dict)  # of files of the corpus, by their paths in it
+    times: Times = field(default_factory=Times)
 
     def make(self) -> dict[str, Any]:
         """Make the corpus and publish it; return its report."""
         read_tasks = self.job.read_tasks()
-        read = run_stage(self.engine, read_slice, read_tasks, "reading", [task.size for task in read_tasks], "B")
-        plan = make_plan(
-            [task.facts for task in read_tasks],
-            self.job.settings,
-        )
+        self.times.bytes_read = sum(task.size for task in read_tasks if not read_receipt(task.receipt, task.key))
+        with self.times.of("reading"):
+            read = run_stage(self.engine, read_slice, read_tasks, "reading", [task.size for task in read_tasks], "B")
+        with self.times.of("deciding"):
+            plan = make_plan([task.facts for task in read_tasks], self.job.settings)
         intake = self._intake(read, plan)
         self._list_rejected(read, plan)
         write_tasks = self.job.write_tasks(read_tasks, read, plan)
         lengths = [len(task.plan) for task in write_tasks]
-        written = run_stage(self.engine, write_slice, write_tasks, "tokenizing", lengths, "doc")
-        datasets, thresholds = self._join(write_tasks, written)
-        write_registry(load_rows(task.registry for task in write_tasks), self.place / "registry.parquet")
+        with self.times.of("tokenizing"):
+            written = run_stage(self.engine, write_slice, write_tasks, "tokenizing", lengths, "doc")
+        with self.times.of("joining"):
+            datasets, thresholds = self._join(write_tasks, written)
+        with self.times.of("registry"):
+            write_registry(load_rows(task.registry for task in write_tasks), self.place / "registry.parquet")
+        with self.times.of("report"):
+            report = self._report(intake, written, plan, datasets, thresholds)
+        publish(self.place, self.job.described, self.sums)
+        return report
+
+    def _report(
+        self,
+        intake: Intake,
+        written: Sequence[Receipt],
+        plan: Plan,
+        datasets: dict[tuple[str, str], Dataset],
+        thresholds: dict[str, float],
+    ) -> dict[str, Any]:
         counts = Counts()
         for receipt in written:
             counts.add(receipt.result["cells"])
@@ -128,21 +146,21 @@ class _Run:
             plan=plan.split,
             datasets=datasets,
             thresholds=thresholds,
-            tokens_folder=self.place / "cpt",
+            corpus=self.place,
             settings=self.job.settings,
             described=self.job.described,
-            samples=[sample for receipt in written for sample in receipt.result["samples"]],
         )
         write_json(self.place / "report.json", report)
         with atomic_file(self.place / "report.html") as stream:
             stream.write(render(report))
-        publish(self.place, self.job.described, self.sums)
         return report
 
     def _intake(self, read: Sequence[Receipt], plan: Plan) -> Intake:
         intake = Intake(kept=plan.kept, without_celex=plan.without_celex, with_warnings=plan.with_warnings)
         intake.left_out.update(plan.left_out)
+        intake.files = self.job.listing.files
         for receipt in read:
+            intake.bytes += receipt.result["bytes"]
             intake.read += receipt.result["read"]
             intake.rejected.update(receipt.result["rejected by kind"])
             for reason, language, count in receipt.result["left out"]:

@@ -1,35 +1,45 @@
-"""``report.json``: what went in, what was left out and why, and what training will see of each language."""
+"""``report.json``: what went in, what was left out and why, and what training will see of each language.
+
+Everything in it follows from inputs and settings: no times, which would make equal corpora differ.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preprocessing.corpus.holdout import SPLITS, TRAIN, VALIDATION, SplitPlan
-from preprocessing.corpus.indexed import read_lengths
+from preprocessing.corpus.holdout import SPLITS, TRAIN, SplitPlan
+from preprocessing.corpus.indexed import index_lengths
 from preprocessing.corpus.joining import BEST, Dataset
+from preprocessing.corpus.packing import packing
+from preprocessing.corpus.report_survey import BINS, Survey, examples, registry_facts, survey
+from preprocessing.corpus.report_warnings import MAX_EPOCHS, warnings_of
 from preprocessing.corpus.settings import Settings
-from preprocessing.corpus.writing import SAMPLES_PER_LANGUAGE, Counts
+from preprocessing.corpus.writing import Counts
 from preprocessing.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The recipes' own sizes: 128 sequences a step; CPT 40,000 steps.
+#: The recipes' own sizes: sequences a step; what each run reads, in sequences of how many tokens, for how many steps.
 GLOBAL_BATCH = 128
-STEPS = (1_000, 10_000, 40_000)
-# Beyond about four passes, repeated text teaches little more (Muennighoff et al. 2023, arXiv 2305.16264).
-MAX_EPOCHS = 4
+STEPS = {"cpt": (1_000, 10_000, 40_000), "cpt_fast": (1_000, 4_000, 12_000)}
+DATASETS = {"cpt": TRAIN, "cpt_fast": BEST}
+FAST_SEQUENCE = 3072
 LENGTH_EDGES = (0, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
+# GPTDataset's seed in the recipes.
+TRAINING_SEED = 1234
 
 
 @dataclass
 class Intake:
-    """What reading and selecting found."""
+    """What reading and selecting found; ``bytes`` of XML."""
 
+    files: int = 0
+    bytes: int = 0
     read: int = 0
     kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -45,75 +55,138 @@ def build_report(
     plan: SplitPlan,
     datasets: Mapping[tuple[str, str], Dataset],
     thresholds: Mapping[str, float],
-    tokens_folder: Path,
+    corpus: Path,
     settings: Settings,
     described: Mapping[str, Any],
-    samples: Sequence[Mapping[str, str]],
 ) -> dict[str, Any]:
-    """Return the report as plain data; ``datasets`` are those of each language: train, validation and best."""
-    languages, seq_length = settings.languages, settings.seq_length
-    weights = settings.mix([language for language in languages if (language, TRAIN) in datasets])
-    nothing = Dataset(0, 0, {})
-    by_language: dict[str, dict[str, Any]] = {}
-    for language in languages:
-        if not counts.total("documents", language):
-            continue
-        by_language[language] = {
-            "name": LANGUAGES[language].name,
-            "documents": {name: datasets.get((language, name), nothing).documents for name in (*SPLITS, BEST)},
-            "tokens": {name: datasets.get((language, name), nothing).tokens for name in (*SPLITS, BEST)},
-            "best_score": round(thresholds.get(language, 0.0), 4),
-            "characters": counts.total("characters", language),
-            "characters_per_token": round(counts.total("characters", language) / counts.total("tokens", language), 2),
-            "share_of_tokens": round(counts.total("tokens", language) / counts.total("tokens"), 4),
-            "mix_weight": round(weights.get(language, 0.0), 6),
-            "epochs": _epochs(datasets.get((language, TRAIN), nothing).tokens, weights.get(language, 0.0), seq_length),
-        }
-    lengths = {language: read_lengths(tokens_folder / language / TRAIN)[0] for language in weights}
-    train_tokens = sum(dataset.tokens for (_, name), dataset in datasets.items() if name == TRAIN)
-    report = {
+    """Return the report as plain data.
+
+    Args:
+        intake: see there.
+        counts: of all that was written.
+        plan: how acts were split.
+        datasets: of each language: train, validation and best.
+        thresholds: the lowest score of each language's best documents.
+        corpus: the folder in which everything but the report is there.
+        settings: of the corpus.
+        described: the same as plain values, with the inputs.
+    """
+    found = survey(sorted((corpus / "documents").glob("*.parquet")))
+    languages = _languages(counts, datasets, thresholds, found, settings)
+    lengths = {
+        (language, name): index_lengths(corpus / "cpt" / language / name)[0]
+        for language in languages
+        for name in (*SPLITS, BEST)
+        if (language, name) in datasets
+    }
+    report: dict[str, Any] = {
         "settings": dict(described),
+        "inputs": {"files": intake.files, "bytes": intake.bytes},
         "documents": {
             "read": intake.read,
             "kept": intake.kept,
             "without_celex": intake.without_celex,
             "with_parse_warnings": intake.with_warnings,
+            "consolidated": sum(row["consolidated"]["documents"] for row in languages.values()),
         },
         "inputs_rejected": dict(intake.rejected.most_common()),
         "documents_left_out": _nested(intake.left_out),
+        "examples": examples(corpus / "rejected.jsonl"),
         "split": {
             "validation_acts": len(plan.acts),
             "held_out_articles": {act: list(numbers) for act, numbers in sorted(plan.articles.items())},
         },
-        "languages": by_language,
+        "languages": languages,
+        "replay": _replay(settings),
+        "runs": {name: _run(name, languages, settings) for name in STEPS},
+        "packing": _packing(lengths, settings),
         "types": _by(counts, 2),
         "years": _by(counts, 3),
-        "lengths": {"edges": list(LENGTH_EDGES), **{name: _lengths(values) for name, values in lengths.items()}},
-        "sequences": {"length": seq_length, "train": train_tokens // seq_length},
-        "samples": _samples(samples),
+        "lengths": {
+            "edges": list(LENGTH_EDGES),
+            **{language: _lengths(values) for (language, name), values in lengths.items() if name == TRAIN},
+        },
+        "scores": _scores(found),
+        "registry": registry_facts(corpus / "registry.parquet", list(languages)),
+        "samples": found.samples,
     }
-    report["warnings"] = _warnings(report, plan)
+    report["warnings"] = warnings_of(report)
     return report
 
 
-def _samples(samples: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Return the first of each language."""
-    chosen: list[dict[str, str]] = []
-    for sample in samples:
-        if sum(other["language"] == sample["language"] for other in chosen) < SAMPLES_PER_LANGUAGE:
-            chosen.append(dict(sample))
-    return chosen
+def _languages(
+    counts: Counts,
+    datasets: Mapping[tuple[str, str], Dataset],
+    thresholds: Mapping[str, float],
+    found: Survey,
+    settings: Settings,
+) -> dict[str, dict[str, Any]]:
+    """Return a row for each language that has text; ``mix_weight`` is what is wanted, among the languages alone."""
+    weights = settings.mix([language for language in settings.languages if (language, TRAIN) in datasets])
+    trained = sum(datasets[language, TRAIN].tokens for language in weights)
+    nothing = Dataset(0, 0, {})
+    rows: dict[str, dict[str, Any]] = {}
+    for language in settings.languages:
+        if not counts.total("documents", language):
+            continue
+        own = {name: datasets.get((language, name), nothing) for name in (*SPLITS, BEST)}
+        looked_at = found.languages[language]
+        rows[language] = {
+            "name": LANGUAGES[language].name,
+            "documents": {name: dataset.documents for name, dataset in own.items()},
+            "tokens": {name: dataset.tokens for name, dataset in own.items()},
+            "best_score": round(thresholds.get(language, 0.0), 4),
+            "characters": counts.total("characters", language),
+            "characters_per_token": round(counts.total("characters", language) / counts.total("tokens", language), 2),
+            "share_of_tokens": round(own[TRAIN].tokens / trained, 6),
+            "mix_weight": round(weights.get(language, 0.0), 6),
+            "with_celex": round(looked_at.with_celex / looked_at.documents, 4),
+            "consolidated": {"documents": looked_at.consolidated, "tokens": looked_at.consolidated_tokens},
+        }
+    return rows
 
 
-def _epochs(tokens: int, weight: float, seq_length: int) -> dict[str, Any]:
-    """Passes over a language's text at the recipes' batch size, and the step at which ``MAX_EPOCHS`` is reached."""
-    per_step = GLOBAL_BATCH * seq_length * weight
-    if not tokens or not per_step:
-        return {}
+def _replay(settings: Settings) -> dict[str, Any] | None:
+    """General text in the mix: its share of what training sees, and its own tokens."""
+    if settings.replay is None:
+        return None
+    prefix, share = settings.replay
+    return {"share": share, "tokens": int(index_lengths(prefix.resolve())[0].sum(dtype="int64"))}
+
+
+def _run(name: str, languages: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Tokens that a run sees in all, and passes over each language's text at some steps of it."""
+    sequence = settings.seq_length if name == "cpt" else min(FAST_SEQUENCE, settings.seq_length)
+    of_languages = 1 - (settings.replay[1] if settings.replay else 0)
+    texts = {code: (row["tokens"][DATASETS[name]], row["mix_weight"] * of_languages) for code, row in languages.items()}
+    if settings.replay and (replay := _replay(settings)):
+        texts["replay"] = (replay["tokens"], replay["share"])
+    step = GLOBAL_BATCH * sequence
+    epochs = {}
+    for text, (tokens, weight) in texts.items():
+        if tokens and weight:
+            epochs[text] = {
+                "share": round(weight, 6),
+                "at_steps": {str(steps): round(steps * step * weight / tokens, 2) for steps in STEPS[name]},
+                f"steps_to_{MAX_EPOCHS}": int(MAX_EPOCHS * tokens / (step * weight)),
+            }
     return {
-        "at_steps": {str(steps): round(steps * per_step / tokens, 2) for steps in STEPS},
-        f"steps_to_{MAX_EPOCHS}": int(MAX_EPOCHS * tokens / per_step),
+        "dataset": DATASETS[name],
+        "sequence_length": sequence,
+        "global_batch": GLOBAL_BATCH,
+        "tokens_at_steps": {str(steps): steps * step for steps in STEPS[name]},
+        "epochs": epochs,
     }
+
+
+def _packing(lengths: Mapping[tuple[str, str], NDArray[Any]], settings: Settings) -> dict[str, Any]:
+    """Return what one pass over each dataset gives (see :mod:`preprocessing.corpus.packing`)."""
+    found: dict[str, Any] = {}
+    for (language, name), values in lengths.items():
+        sequence = min(FAST_SEQUENCE, settings.seq_length) if name == BEST else settings.seq_length
+        cut = packing(values, sequence, TRAINING_SEED).to_dict()
+        found.setdefault(language, {})[name] = {"sequence_length": sequence, **cut}
+    return found
 
 
 def _lengths(tokens: NDArray[Any]) -> dict[str, Any]:
@@ -128,15 +201,26 @@ def _lengths(tokens: NDArray[Any]) -> dict[str, Any]:
     }
 
 
+def _scores(found: Survey) -> dict[str, Any]:
+    """Histograms of documents by the score and each of its parts, from 0 to 1."""
+    values: dict[str, Any] = {"bins": BINS}
+    for language, row in found.languages.items():
+        for name, histogram in row.scores.items():
+            values.setdefault(name, {})[language] = histogram.tolist()
+    return values
+
+
 def _by(counts: Counts, part: int) -> dict[str, dict[str, Any]]:
-    """Documents and tokens by one part of the cell (2: type, 3: year), with the tokens of each language."""
+    """Documents and tokens by one part of the cell (2: type, 3: year), in all and by language."""
     result: dict[str, dict[str, Any]] = {}
     for cell in sorted(counts.documents):
-        name = cell[part] or "unknown"
-        row = result.setdefault(name, {"documents": 0, "tokens": 0, "tokens_by_language": Counter()})
-        row["documents"] += counts.documents[cell]
-        row["tokens"] += counts.tokens[cell]
-        row["tokens_by_language"][cell[0]] += counts.tokens[cell]
+        row = result.setdefault(
+            cell[part] or "unknown",
+            {"documents": 0, "tokens": 0, "documents_by_language": Counter(), "tokens_by_language": Counter()},
+        )
+        for what, number in (("documents", counts.documents[cell]), ("tokens", counts.tokens[cell])):
+            row[what] += number
+            row[f"{what}_by_language"][cell[0]] += number
     return dict(sorted(result.items()))
 
 
@@ -145,29 +229,3 @@ def _nested(left_out: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
     for (reason, language), count in sorted(left_out.items()):
         result.setdefault(reason, {})[language] = count
     return result
-
-
-def _warnings(report: Mapping[str, Any], plan: SplitPlan) -> list[str]:
-    found = []
-    languages = report["languages"]
-    for split, meaning in ((TRAIN, "training"), (VALIDATION, "validation")):
-        empty = [row["name"] for row in languages.values() if not row["documents"][split]]
-        if empty:
-            found.append(f"No {meaning} text in {', '.join(empty)}: too few acts to spare one.")
-    missing = [LANGUAGES[code].name for code in report["settings"]["languages"] if code not in languages]
-    if missing:
-        found.append(f"No text at all in {', '.join(missing)}.")
-    for act, numbers in sorted(plan.articles.items()):
-        found.append(
-            f"{act} is the only act of a language: its Articles {numbers[0]} to {numbers[-1]} are held out for "
-            "validation in every language and taken out of the training text."
-        )
-    limits = {row["name"]: row["epochs"][f"steps_to_{MAX_EPOCHS}"] for row in languages.values() if row["epochs"]}
-    early = {name: steps for name, steps in limits.items() if steps < STEPS[-1]}
-    if early:
-        first = min(early, key=lambda name: early[name])
-        found.append(
-            f"Before {STEPS[-1]:,} steps of {GLOBAL_BATCH} sequences, {', '.join(early)} will be seen more than "
-            f"{MAX_EPOCHS} times ({first} from step {early[first]:,} on); train for fewer steps or add text."
-        )
-    return found

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus.holdout import TRAIN, VALIDATION
+
+
+@dataclass
+class Times:
+    """Seconds of each stage, and bytes of XML that were read in them (less than all where a run was continued)."""
+
+    stages: dict[str, float] = field(default_factory=dict)
+    bytes_read: int = 0
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Measure the block as ``stage``."""
+        started = time.monotonic()
+        yield
+        self.stages[stage] = time.monotonic() - started
+
+    def text(self) -> str:
+        """Return the stages with their times, those of a tenth of a second and more."""
+        parts = {stage: f"{stage} {seconds:,.1f}" for stage, seconds in self.stages.items() if seconds >= 0.1}
+        if "reading" in parts and self.bytes_read:
+            parts["reading"] += f" ({self.bytes_read / 1e6 / self.stages['reading']:,.1f} MB/s)"
+        return ", ".join(parts.values())
 
 
 @dataclass(frozen=True)
@@ -19,34 +44,34 @@ class PreprocessSummary:
     output: Path
     report: dict[str, Any]
     seconds: float
+    times: Times = field(default_factory=Times)
     up_to_date: bool = False
 
     def text(self) -> str:
         """Return the lines for a person."""
-        documents = self.report["documents"]
-        left_out = sum(sum(by.values()) for by in self.report["documents_left_out"].values())
+        documents, inputs = self.report["documents"], self.report["inputs"]
+        by_reason = {reason: sum(by.values()) for reason, by in self.report["documents_left_out"].items()}
         rejected = sum(self.report["inputs_rejected"].values())
         lines = []
         if self.up_to_date:
             lines.append(f"{self.output} is up to date: it was made from the same inputs and settings.")
         lines.append(
-            f"{documents['kept']:,} documents kept of {documents['read']:,} read"
-            f" ({left_out:,} left out, {rejected:,} inputs rejected)"
+            f"{documents['kept']:,} documents kept of {documents['read']:,} in {inputs['bytes'] / 1e6:,.1f} MB of XML"
+            f" ({sum(by_reason.values()):,} left out, {rejected:,} inputs rejected)"
         )
-        if left_out:
-            for reason, by_language in self.report["documents_left_out"].items():
-                lines.append(f"  left out: {sum(by_language.values()):,} {reason}")
-        lines.append(f"{'':12}{'documents':>12}{'tokens':>16}{'validation':>14}{'mix %':>8}")
+        if by_reason:
+            lines.append(f"  left out: {', '.join(f'{count:,} {reason}' for reason, count in by_reason.items())}")
+        lines.append(f"{'':12}{'documents':>12}{'tokens':>16}{'validation':>14}{'share %':>10}{'mix %':>8}")
         for row in self.report["languages"].values():
             lines.append(
                 f"  {row['name']:<10}{row['documents'][TRAIN]:>12,}{row['tokens'][TRAIN]:>16,}"
-                f"{row['tokens'][VALIDATION]:>14,}{100 * row['mix_weight']:>8.1f}"
+                f"{row['tokens'][VALIDATION]:>14,}{100 * row['share_of_tokens']:>10.1f}{100 * row['mix_weight']:>8.1f}"
             )
         lines += [f"note: {warning}" for warning in self.report["warnings"]]
         lines.append(f"report:   {self.output / 'report.html'}")
         lines.append(f"training: {self.output / 'cpt' / 'blend.yaml'}")
         if not self.up_to_date:
-            lines.append(f"{self.seconds:.1f} s")
+            lines.append(f"{self.seconds:.1f} s" + (f": {stages}" if (stages := self.times.text()) else ""))
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,6 +80,8 @@ class PreprocessSummary:
             "output": str(self.output),
             "up_to_date": self.up_to_date,
             "seconds": round(self.seconds, 2),
+            "stages": {stage: round(seconds, 2) for stage, seconds in self.times.stages.items()},
+            "bytes_read": self.times.bytes_read,
             "blend": str(self.output / "cpt" / "blend.yaml"),
             "report": self.report,
         }

@@ -29,9 +29,6 @@ from preprocessing.files import atomic_file
 if TYPE_CHECKING:
     import pyarrow
 
-SAMPLES_PER_LANGUAGE = 2
-SAMPLE_CHARACTERS = 400
-
 # language, split, document type, year ("" where unknown)
 Cell = tuple[str, str, str, str]
 
@@ -103,14 +100,13 @@ class Counts:
 def write_slice(task: WriteTask) -> Receipt:
     """Do one task; peak memory is one group of rows, whatever the slice's size.
 
-    The receipt's result: ``cells`` (see :class:`Counts`), ``datasets`` (language and split of each), ``samples``.
+    The receipt's result: ``cells`` (see :class:`Counts`), ``datasets`` (language and split of each).
     """
     import pyarrow.parquet as pq
 
     if finished := true_receipt(task.receipt, task.key):
         return finished
     counts = Counts()
-    samples: list[dict[str, str]] = []
     writers: dict[tuple[str, str], IndexedWriter] = {}
     encoder = _encoder(task.tokenizer)
     task.documents.parent.mkdir(parents=True, exist_ok=True)
@@ -128,8 +124,8 @@ def write_slice(task: WriteTask) -> Receipt:
             for row in registry_rows(rows, task.documents.name, written):
                 registry.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
             written += len(rows)
-            columns = [rows[name].to_pylist() for name in ("language", "split", "document_type", "date", "id", "title")]
-            for language, split, kind, date, name, title, text, tokens in zip(*columns, texts, encoded, strict=True):
+            columns = [rows[name].to_pylist() for name in ("language", "split", "document_type", "date")]
+            for language, split, kind, date, text, tokens in zip(*columns, texts, encoded, strict=True):
                 if (language, split) not in writers:
                     writer = IndexedWriter(task.tokens(language, split), task.tokenizer.vocab_size)
                     writers[language, split] = files.enter_context(writer)
@@ -138,12 +134,9 @@ def write_slice(task: WriteTask) -> Receipt:
                 counts.documents[cell] += 1
                 counts.characters[cell] += len(text)
                 counts.tokens[cell] += len(tokens)
-                if sum(sample["language"] == language for sample in samples) < SAMPLES_PER_LANGUAGE:
-                    excerpt = " ".join(text[:SAMPLE_CHARACTERS].split())
-                    samples.append({"id": name, "language": language, "title": title, "text": excerpt})
     datasets = sorted(writers)
     outputs = [path for key in datasets for path in (bin_path(task.tokens(*key)), idx_path(task.tokens(*key)))]
-    result = {"cells": counts.to_list(), "datasets": [list(key) for key in datasets], "samples": samples}
+    result = {"cells": counts.to_list(), "datasets": [list(key) for key in datasets]}
     return write_receipt(task.receipt, task.key, (task.documents, task.registry, *outputs), result)
 
 

@@ -67,6 +67,11 @@ class Listing:
     size: int = 0
     fingerprint: str = ""  # of all paths, sizes and times of change
 
+    @property
+    def files(self) -> int:
+        """How many there are; an archive inside an archive is one."""
+        return sum(len(item.files) for item in self.items if isinstance(item, Folder))
+
 
 def list_inputs(paths: Sequence[Path]) -> Listing:
     """List what lies under ``paths``, in their order and that of the names in them."""
