@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus.documents import shard_name
-from preprocessing.corpus.output import WORK
+from preprocessing.corpus.output import TOKENIZER_FOLDER, WORK
 from preprocessing.corpus.planning import Plan
 from preprocessing.corpus.reading import ReadTask
 from preprocessing.corpus.receipts import Receipt, key_of
@@ -68,6 +68,7 @@ def prepare_job(inputs: Sequence[Path], output: Path, tokenizer: Path, settings:
         "inputs": [str(path) for path in inputs],
         "input files": listing.fingerprint,
         "tokenizer": facts.sha256,
+        TOKENIZER_FOLDER: str(tokenizer.resolve()),
         **{name.replace("_", "-"): value for name, value in settings.to_dict().items()},
         "version of this code": code_version("instruct"),
     }

@@ -23,6 +23,8 @@ REPLACED = "replaced" + PARTIAL_SUFFIX
 #: What a run has finished of a corpus, for the next run; no part of the corpus.
 WORK = "work"
 MANIFEST = "manifest.json"
+#: The setting that says where the tokenizer lay: the same one may lie elsewhere.
+TOKENIZER_FOLDER = "tokenizer folder"
 # In the order they are put in place: what training opens comes last before the manifest.
 OUTPUTS = ("documents", "registry.parquet", "rejected.jsonl", "report.json", "report.html", "cpt")
 
@@ -38,19 +40,20 @@ def finished(folder: Path, settings: dict[str, Any], overwrite: bool) -> bool:
     if not folder.exists():
         return False
     manifest = _read_manifest(folder)
-    if manifest and manifest["settings"] == settings and _complete(folder, manifest):
+    old = manifest["settings"] if manifest else {}
+    names = (old.keys() | settings.keys()) - {TOKENIZER_FOLDER}
+    changed = sorted(name for name in names if settings.get(name) != old.get(name))
+    if manifest and not changed and _complete(folder, manifest):
         return True
     if overwrite:
         return False
     advice = "give another --output, or --overwrite to replace it"
     if manifest:
-        old = manifest["settings"]
-        changed = sorted(key for key in settings.keys() | old.keys() if settings.get(key) != old.get(key))
         what = f"other {', '.join(changed)}" if changed else "the same settings, but files of it are missing or changed"
         raise UsageError(f"{folder} holds a corpus made with {what}; {advice}")
-    names = sorted(path.name for path in folder.iterdir())
-    if names and not {BUILDING, REPLACED, WORK} & set(names):  # with one of these it is a run of ours that did not end
-        raise UsageError(f"{folder} holds something else ({', '.join(names[:3])}); {advice}")
+    there = sorted(path.name for path in folder.iterdir())
+    if there and not {BUILDING, REPLACED, WORK} & set(there):  # with one of these it is a run of ours that did not end
+        raise UsageError(f"{folder} holds something else ({', '.join(there[:3])}); {advice}")
     return False
 
 

@@ -3,7 +3,7 @@
 Two steps. :func:`refuse` looks at one document by itself (in the workers, as it is read). :func:`select` looks at the
 facts of all that are left and takes out, in this order:
 
-1. another text of a document already read (same id): the first one stays;
+1. another text of the same document (same id): the longest one stays, of equally long ones the first;
 2. older consolidated versions of an act, where a newer one is there in the same language;
 3. texts equal to another one in the same language but for white space;
 4. near duplicates in the same language: by the signatures, see :mod:`preprocessing.corpus.near_duplicates`. Texts of
@@ -49,7 +49,7 @@ WARNINGS = "too many warnings of the reader"
 CORRIGENDUM = "corrigendum"
 ANNEX_ONLY = "annex without an act"
 TABLES_ONLY = "tables without an act"
-OTHER_TEXT = "another text of a document already read"
+OTHER_TEXT = "another text of the same document"
 OLDER_VERSION = "older version of a consolidated text"
 DUPLICATE = "exact duplicate"
 NEAR_DUPLICATE = "near duplicate"
@@ -165,8 +165,8 @@ def select(facts: pyarrow.Table, *, all_versions: bool = False, threshold: float
         return decisions
     language = _codes(facts["language"])
     act = _pairs(_codes(_act(facts)), language)
-    reading = np.arange(rows)
-    _leave_out(decisions, OTHER_TEXT, reading, _first_of(_codes(facts["id"]), reading))
+    longest = np.lexsort((np.arange(rows), -facts["characters"].to_numpy()))
+    _leave_out(decisions, OTHER_TEXT, longest, _first_of(_codes(facts["id"])[longest], longest))
     if not all_versions:
         _leave_out(decisions, OLDER_VERSION, *_older_versions(facts, act, decisions.kept))
     order = preference(facts)

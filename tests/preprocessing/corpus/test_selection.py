@@ -161,6 +161,11 @@ def test_of_two_texts_with_the_same_id_the_first_is_kept():
     assert select(table).twin.tolist() == [-1, -1, 0]
 
 
+def test_of_two_texts_with_the_same_id_the_longer_one_is_kept():
+    short, long = ({"celex": "32099R0009", "text": words(seed, number)} for seed, number in ((1, 300), (2, 400)))
+    assert select(facts(short, long)).twin.tolist() == [1, -1]
+
+
 def test_only_the_newest_consolidated_version_of_an_act_is_kept_in_each_language():
     table = facts(
         version("2099-03-01"),

@@ -57,8 +57,16 @@ def test_the_result_is_the_same_over_several_processes(
     assert spread.to_dict() == check(sound_corpus, tokenizer=tokenizer_folder).to_dict()
 
 
-def test_what_needs_the_tokenizer_is_not_checked_without_it(sound_corpus: Path):
-    report = check(sound_corpus)
+def test_the_tokenizer_is_found_where_it_was(sound_corpus: Path):
+    states = {item.name: item.state for item in check(sound_corpus).checks}
+    assert (states["tokenizer"], states["samples"]) == (PASSED, PASSED)
+
+
+def test_what_needs_the_tokenizer_is_not_checked_without_it(corpus: Path, tmp_path: Path):
+    manifest = json.loads((corpus / "manifest.json").read_text())
+    manifest["settings"]["tokenizer folder"] = str(tmp_path / "gone")
+    (corpus / "manifest.json").write_text(json.dumps(manifest))
+    report = check(corpus)
     states = {item.name: item.state for item in report.checks}
     assert (states["tokenizer"], states["samples"]) == (NOT_CHECKED, NOT_CHECKED)
     assert report.exit_status == 0
