@@ -32,8 +32,12 @@ def sound_corpus(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def corpus(sound_corpus: Path, tmp_path: Path) -> Path:
-    """A copy to break."""
-    return Path(shutil.copytree(sound_corpus, tmp_path / "corpus", symlinks=True))
+    """A copy to break, which does not say where its tokenizer is."""
+    folder = Path(shutil.copytree(sound_corpus, tmp_path / "corpus", symlinks=True))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["settings"]["tokenizer folder"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
 
 
 @pytest.fixture(scope="session")
