@@ -9,7 +9,7 @@ from typing import Any
 from preprocessing.corpus import report_plots as plots
 from preprocessing.corpus import report_tables as tables
 from preprocessing.corpus.holdout import TRAIN, VALIDATION
-from preprocessing.corpus.report_warnings import MAX_EPOCHS
+from preprocessing.corpus.report_warnings import MAX_EPOCHS, span
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -91,7 +91,7 @@ def _validation(report: Mapping[str, Any]) -> str:
     split, documents = report["split"], report["documents"]
     text = f"Validation: {split['validation_acts']:,} whole acts, in every language and version."
     for act, numbers in split["held_out_articles"].items():
-        text += f" Of {act}, Articles {numbers[0]} to {numbers[-1]}, which count as a document of their own."
+        text += f" Of {act}, the last articles ({span(numbers)}), which count as a document of their own."
     return (
         f"{text} Of the documents kept, {documents['consolidated']:,} are consolidated versions, "
         f"{documents['without_celex']:,} have no CELEX number, {documents['with_parse_warnings']:,} have warnings of "

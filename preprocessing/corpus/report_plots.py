@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKS = ("o", "s", "^", "D", "v", "P")
 _MOST_TYPES = 10
+_MOST_YEARS = 120
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text
     "font.size": 9,
@@ -72,7 +73,9 @@ def years_plot(report: Mapping[str, Any]) -> str:
     with _drawing("Tokens by year of the document", 9, 2.8) as (figure, result):
         axes = figure.subplots()
         known = [int(name) for name in report["years"] if name.isdecimal()]
-        years = [f"{year:04d}" for year in range(min(known), max(known) + 1)] if known else []
+        span = range(min(known), max(known) + 1) if known else range(0)
+        # gaps are shown as such, but for a date that cannot be right
+        years = [f"{year:04d}" for year in (span if len(span) <= _MOST_YEARS else known)]
         _stack(axes, report, "years", years, axes.bar, "bottom")
         step = max(1, len(years) // 15)
         axes.set_xticks(range(0, len(years), step), years[::step], fontsize=8)

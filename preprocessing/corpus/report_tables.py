@@ -40,7 +40,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
     rows = list(rows)
     right = [any(isinstance(row[place], (Number, int)) for row in rows) for place in range(len(head))]
-    names = (f"<th{' class=n' if number else ''}>{escape(name)}</th>" for name, number in zip(head, right, strict=True))
+    names = (
+        f'<th scope="col"{" class=n" if number else ""}>{escape(name)}</th>'
+        for name, number in zip(head, right, strict=True)
+    )
     lines = [f"<tr>{''.join(names)}</tr>"]
     lines += [f"<tr>{''.join(map(cell, row))}</tr>" for row in rows]
     return '<div class="wide"><table>' + "\n".join(lines) + "</table></div>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from preprocessing.corpus.holdout import TRAIN, VALIDATION
@@ -38,12 +38,17 @@ def _text(report: Mapping[str, Any]) -> Iterator[str]:
         if VALIDATION in cut and not cut[VALIDATION]["sequences"]
     ]
     if short:
-        yield f"Validation text that does not fill one sequence: {', '.join(short)}; raise --validation-share."
+        yield f"Validation text that fills no sequence: {', '.join(short)}; add acts, or raise --validation-share."
     for act, numbers in report["split"]["held_out_articles"].items():
         yield (
-            f"{act} is the only act of a language: its Articles {numbers[0]} to {numbers[-1]} are held out for "
-            "validation in every language and taken out of the training text."
+            f"{act} is the only act of a language: its last articles ({span(numbers)}) are held out for validation in "
+            "every language and taken out of the training text."
         )
+
+
+def span(numbers: Sequence[str]) -> str:
+    """Return ``90 to 99`` for the numbers of articles that follow each other."""
+    return " to ".join(dict.fromkeys((numbers[0], numbers[-1])))
 
 
 def _shares(report: Mapping[str, Any]) -> Iterator[str]:

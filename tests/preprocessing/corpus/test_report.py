@@ -200,6 +200,20 @@ def test_the_page_is_whole_and_needs_no_other_file(corpus: Path, report: dict[st
         assert warning in tree.text_content()
 
 
+def test_a_corpus_of_one_act_without_best_documents_has_a_report(tokenizer_folder: Path, tmp_path: Path):
+    write_act(tmp_path / "acts", 1, "pt")
+    preprocess([tmp_path / "acts"], tmp_path / "out", tokenizer_folder, settings(best_share=0.0), workers=1)
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["runs"]["cpt_fast"]["epochs"] == {} and list(report["runs"]["cpt"]["epochs"]) == ["pt"]
+    assert "its last articles (12) are held out" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_date_that_cannot_be_right_does_not_stretch_the_plot(report: dict[str, Any]):
+    usual, wrong = report["years"]["2099"], {**report["years"]["2099"], "tokens": 1}
+    page = render({**report, "years": {"0001": wrong, "2099": usual}})
+    assert len(page) < 1.1 * len(render(report))
+
+
 def test_text_of_documents_cannot_become_part_of_the_page(report: dict[str, Any]):
     sample = {**report["samples"][0], "title": "<script>alert(1)</script>", "start": "a < b & c"}
     page = render({**report, "samples": [sample]})

@@ -41,7 +41,7 @@ def test_a_healthy_corpus_has_no_warnings():
         (("settings", "languages"), ["en", "fr", "pt"], "No text at all in Portuguese."),
         (("languages", "fr", "documents", "validation"), 0, "No validation text in French"),
         (("languages", "fr", "documents", "train"), 0, "No training text in French"),
-        (("packing", "en", "validation", "sequences"), 0, "does not fill one sequence: English (5 tokens)"),
+        (("packing", "en", "validation", "sequences"), 0, "fills no sequence: English (5 tokens)"),
         (("split", "held_out_articles"), {"32099R0001": ["8", "9"]}, "32099R0001 is the only act of a language"),
         (("languages", "fr", "share_of_tokens"), 0.1, "French (10.0% of the text for 40.0% of the mix)"),
         (("runs", "cpt", "epochs", "en", "steps_to_4"), 2500, "English will be seen more than 4 times"),
