@@ -12,9 +12,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from preprocessing.corpus.facts import warm_up
 from preprocessing.corpus.receipts import Receipt, read_receipt
 from preprocessing.errors import UsageError
-from preprocessing.formex.reader import warm_up
 from preprocessing.pool import worker_pool
 from preprocessing.progress import progress
 

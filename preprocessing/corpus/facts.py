@@ -12,9 +12,18 @@ from preprocessing.corpus.score import FEATURES, features
 from preprocessing.corpus.shingles import PERMUTATIONS, fingerprints
 from preprocessing.document import LegalDocument
 from preprocessing.files import atomic_file
+from preprocessing.formex.reader import warm_up as warm_up_reader
 
 if TYPE_CHECKING:
     import pyarrow
+
+
+def warm_up() -> None:
+    """Load what reading a document is compiled to; where it is not compiled yet, do it now (once an installation)."""
+    warm_up_reader()
+    document = LegalDocument("", "", "", "", "", ".")
+    fingerprints([document.text])
+    features(document)
 
 
 def facts_schema() -> pyarrow.Schema:
