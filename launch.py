@@ -235,6 +235,15 @@ def preprocess(
         int | None, typer.Option(help="Parts to work on in parallel.", show_default="8 to 64 MB of XML each")
     ] = None,
     workers: Workers = WORKERS,
+    engine: Annotated[str, typer.Option(help="Where the work is done: local, ray, slurm.")] = "local",
+    engine_address: Annotated[
+        str | None, typer.Option(help="Ray cluster: HOST:6379.", show_default="$RAY_ADDRESS, or the one here")
+    ] = None,
+    executor: Annotated[
+        Path | None, typer.Option(help="Slurm settings.", show_default="nemo_configs/executors/slurm.yaml")
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="One stage of a run in parts: read, plan, write.")] = None,
+    part: Annotated[str, typer.Option(help="K/N: part K, from 0, of N parts of that stage.")] = "0/1",
     seed: Seed = 1234,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     overwrite: Overwrite = False,
@@ -247,7 +256,12 @@ def preprocess(
     lies in OUTPUT/work, which may be removed once the corpus is made.
 
     Example: python launch.py preprocess --input dump/ --output corpus --tokenizer Llama-3.3-70B-Instruct
+
+    On a Ray cluster that is running: ... --engine ray
+
+    As Slurm job arrays: ... --engine slurm (with --dry-run: print the scripts)
     """
+    from preprocessing.corpus.parts import do_part, parse_part
     from preprocessing.corpus.pipeline import dry_run as look
     from preprocessing.corpus.pipeline import preprocess as run
     from preprocessing.corpus.settings import Settings, parse_replay, parse_shares
@@ -270,8 +284,25 @@ def preprocess(
         seed=seed,
     )
     inputs = [*input, *(more or ())]
-    if dry_run:
+    if engine not in ("local", "ray", "slurm"):
+        raise UsageError(f"--engine must be local, ray or slurm, not {engine}")
+    if engine == "slurm":
+        from tools.corpus_on_slurm import load_slurm_settings, options_of, submit
+
+        options = options_of(inputs, output, tokenizer, settings, overwrite)
+        _print(submit(options, load_slurm_settings(executor), dry_run=dry_run), as_json)
+    elif dry_run:
         _print(look(inputs, output, tokenizer, settings), as_json)
+    elif only:
+        done = do_part(
+            inputs, output, tokenizer, settings, only, parse_part(part), workers=workers, overwrite=overwrite
+        )
+        _print(done, as_json)
+    elif engine == "ray":
+        from preprocessing.corpus.ray_engine import RayEngine
+
+        cluster = RayEngine((*inputs, output, tokenizer), engine_address)
+        _print(run(inputs, output, tokenizer, settings, engine=cluster, overwrite=overwrite), as_json)
     else:
         _print(run(inputs, output, tokenizer, settings, workers=workers, overwrite=overwrite), as_json)
 

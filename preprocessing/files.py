@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,11 @@ from preprocessing.errors import RecipeError
 PARTIAL_SUFFIX = ".partial"
 
 
+def _writer() -> str:
+    # with the machine's name: on a shared file system, another machine may have a process of the same number
+    return f"{platform.node()}-{os.getpid()}"
+
+
 @contextmanager
 def atomic_file(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open ``path`` for writing under a temporary name in its folder; rename it into place on success.
@@ -23,7 +29,7 @@ def atomic_file(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     ``\\n`` line ends) or ``"wb"``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+    partial = path.with_name(f"{path.name}.{_writer()}{PARTIAL_SUFFIX}")
     binary = "b" in mode
     try:
         with partial.open(mode, encoding=None if binary else "utf-8", newline=None if binary else "\n") as stream:
@@ -42,14 +48,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     if path.name in ("", ".."):
         path = path.resolve()  # "." has no name to put another one beside
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+    partial = path.with_name(f"{path.name}.{_writer()}{PARTIAL_SUFFIX}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         yield partial
         if path.exists():
             # rename is atomic only onto an empty folder: move the old one aside first, then drop it
-            old = path.with_name(f"{path.name}.{os.getpid()}.old{PARTIAL_SUFFIX}")
+            old = path.with_name(f"{path.name}.{_writer()}.old{PARTIAL_SUFFIX}")
             path.replace(old)
             partial.replace(path)
             shutil.rmtree(old)
@@ -61,8 +67,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked_folder(folder: Path, refusal: str) -> Iterator[None]:
-    """Hold ``folder`` for this process alone.
+def locked_folder(folder: Path, refusal: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold ``folder`` for this process alone, or (``shared``) for it and others that share it.
+
+    On network file systems this keeps out processes of the same machine only.
 
     Raises:
         RecipeError: another one holds it; with the message ``refusal``.
@@ -73,7 +81,7 @@ def locked_folder(folder: Path, refusal: str) -> Iterator[None]:
     try:
         try:
             # the system lifts it when the process ends, however it ends
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RecipeError(refusal) from error
         yield
