@@ -286,6 +286,10 @@ def preprocess(
     inputs = [*input, *(more or ())]
     if engine not in ("local", "ray", "slurm"):
         raise UsageError(f"--engine must be local, ray or slurm, not {engine}")
+    if only and engine != "local":
+        raise UsageError(f"--only does a part of the work here; it does not go with --engine {engine}")
+    if part != "0/1" and not only:
+        raise UsageError("--part is a part of one stage: it needs --only")
     if engine == "slurm":
         from tools.corpus_on_slurm import load_slurm_settings, options_of, submit
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 # How often Ray does a task again whose worker died: more than a lost node needs, few enough for a task that kills every
 # worker (too little memory) to end.
 _RETRIES = 3
+# How long a cluster may take to answer, in seconds.
+_ANSWER = 10.0
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,14 @@ class RayEngine:
             return ray
         address = self.address or os.environ.get("RAY_ADDRESS") or "auto"
         try:
+            _knock(address)
             ray.init(
                 address=address,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 runtime_env={"env_vars": {"PYTHONPATH": str(_ROOT)}},
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             where = "on this machine" if address == "auto" else f"at {address}"
             reason = str(error).strip().partition("\n")[0]
             raise UsageError(
@@ -93,6 +97,13 @@ class RayEngine:
                 "with --engine-address HOST:6379 or RAY_ADDRESS"
             ) from error
         return ray
+
+
+def _knock(address: str) -> None:
+    """Raise an OSError if nothing listens at ``HOST:PORT``; Ray itself would go on trying for more than ten minutes."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER).close()
 
 
 def _do(function: Callable[[T], R], task: T, folder: Path, paths: Sequence[Path]) -> R:
