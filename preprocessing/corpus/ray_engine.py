@@ -83,6 +83,8 @@ class RayEngine:
         address = self.address or os.environ.get("RAY_ADDRESS") or "auto"
         try:
             _knock(address)
+            # one attempt of half a minute to reach a cluster that is gone, where Ray makes twenty
+            os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
             ray.init(
                 address=address,
                 log_to_driver=False,
