@@ -7,8 +7,9 @@ leaves a receipt. All an engine has to do is to call a function on each.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -32,11 +33,11 @@ class Engine(Protocol):
 
     def run(
         self, function: Callable[[T], R], tasks: Sequence[T], size: int, prepare: Callable[[], Any] | None = None
-    ) -> Iterator[tuple[int, R]]:
+    ) -> Generator[tuple[int, R], None, None]:
         """Yield number and result of every task as they finish; ``size`` is what they read in all, in bytes.
 
         ``prepare`` is called here before any worker starts (to compile once what each of them would compile). What a
-        task raises is raised here, as it is.
+        task raises is raised here, as it is. Closing the generator stops the tasks in hand.
 
         Raises:
             WorkerDiedError: a worker process died (most often: out of memory).
@@ -55,7 +56,7 @@ class Local:
 
     def run(
         self, function: Callable[[T], R], tasks: Sequence[T], size: int, prepare: Callable[[], Any] | None = None
-    ) -> Iterator[tuple[int, R]]:
+    ) -> Generator[tuple[int, R], None, None]:
         """As :class:`Engine` says; a single worker, or hardly any input, needs no process."""
         workers = min(self.workers or _processors(), len(tasks), 1 + size // BYTES_PER_WORKER)
         if workers <= 1:
@@ -83,8 +84,12 @@ def run_stage(
     """
     receipts: dict[int, Receipt] = {}
     missing = sum(task.size for task in tasks if read_receipt(task.receipt, task.key) is None)
-    with progress(what=what, total=sum(sizes), unit=unit) as bar:
-        for number, receipt in engine.run(function, tasks, missing, warm_up):
+    # closed at once after an error or Ctrl-C: the traceback would keep the generator, and its workers, alive
+    with (
+        progress(what=what, total=sum(sizes), unit=unit) as bar,
+        closing(engine.run(function, tasks, missing, warm_up)) as results,
+    ):
+        for number, receipt in results:
             receipts[number] = receipt
             bar.update(sizes[number])
     return [receipts[number] for number in range(len(tasks))]

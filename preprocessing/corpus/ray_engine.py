@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,7 +46,7 @@ class RayEngine:
 
     def run(
         self, function: Callable[[T], R], tasks: Sequence[T], size: int, prepare: Callable[[], Any] | None = None
-    ) -> Iterator[tuple[int, R]]:
+    ) -> Generator[tuple[int, R], None, None]:
         """As the protocol says.
 
         Raises:
@@ -70,8 +70,10 @@ class RayEngine:
             while running:
                 yield from _finished(ray, running)
         finally:
-            for reference in running:  # after an error or Ctrl-C
-                ray.cancel(reference, force=True)
+            if running:
+                # After an error or Ctrl-C: what runs ends with the connection. ray.cancel (Ray 2.60) is no way:
+                # a reply that is on its way then ends this process, with a page of C++.
+                ray.shutdown()
 
     def _connected(self) -> Any:
         try:

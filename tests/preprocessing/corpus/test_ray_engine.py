@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,10 @@ class Killing(RayEngine):
             yield result
             if not done:
                 for process in psutil.Process().children(recursive=True):
-                    if process.name().startswith("ray::_do"):
-                        process.kill()
-                        Killing.killed += 1
+                    with suppress(psutil.NoSuchProcess):
+                        if process.name().startswith("ray::_do"):
+                            process.kill()
+                            Killing.killed += 1
 
 
 def test_the_result_is_that_of_this_machine_byte_for_byte_though_workers_die(
