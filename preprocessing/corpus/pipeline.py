@@ -40,7 +40,7 @@ from preprocessing.corpus.summary import DryRun, PreprocessSummary, Times
 from preprocessing.corpus.tokenizer import TokenizerFacts
 from preprocessing.corpus.writing import Counts, WriteTask, write_slice
 from preprocessing.errors import RecipeError, UsageError
-from preprocessing.files import atomic_file, write_json
+from preprocessing.files import PARTIAL_SUFFIX, atomic_file, write_json
 
 
 def preprocess(
@@ -207,6 +207,9 @@ class _Run:
         keys = list(joins)
         done = self.engine.run(join, list(joins.values()), size)
         datasets = {keys[number]: dataset for number, dataset in done}
+        # by a worker that died, and whose task another one did again
+        for left in self.place.rglob(f"*{PARTIAL_SUFFIX}"):
+            left.unlink()
         if not any(split == TRAIN for _, split in datasets):
             raise RecipeError("every document fell to validation; lower --validation-share or give more acts")
         names = [documents / task.documents.name for task in tasks]
