@@ -79,7 +79,12 @@ def test_several_inputs_may_stand_behind_one_option(made: Path, tmp_path: Path) 
         *("--tokenizer", made / "sample" / "model", "--json"),
     )
     assert done.status == 0, done.stderr
-    assert {path.name for path in (tmp_path / "corpus" / "cpt").iterdir()} == {"en", "fr", "blend.yaml"}
+    assert {path.name for path in (tmp_path / "corpus" / "cpt").iterdir()} == {
+        "en",
+        "fr",
+        "blend.yaml",
+        "blend_fast.yaml",
+    }
 
 
 @pytest.mark.parametrize("missing", ["folder", "config.json", "model.safetensors", "tokenizer.json"])

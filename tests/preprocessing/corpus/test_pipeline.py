@@ -203,7 +203,7 @@ def test_one_act_gives_its_last_articles_to_validation(tokenizer_folder: Path, t
         assert "[1/19]" in validation["text"] and "[1/18]" not in validation["text"]
         assert "[1/18]" in train["text"] and "[1/19]" not in train["text"] and "[1/20]" not in train["text"]
     assert summary.report["split"]["held_out_articles"] == {"32099R0001": ["19", "20"]}
-    assert "Articles 19 to 20" in summary.text()
+    assert "last articles (19 to 20)" in summary.text()
     assert Registry.load(tmp_path / "out").has_article("32099R0001", "20")
 
 
