@@ -119,14 +119,14 @@ PART = body(b'{"results": {"bindings": []}}', X_SQL_State="S1TAT", X_SQL_Message
 
 
 @pytest.mark.parametrize(
-    "trouble", [PART, status(206, '{"results": {"bindings": []}}'), status(504), silence(0.5)], ids="abcd"
+    "trouble", [PART, status(206, '{"results": {"bindings": []}}'), status(504), silence(3.0)], ids="abcd"
 )
 def test_part_of_an_answer_is_not_taken_for_the_whole(
     trouble: Callable[..., None], full_shelf: Cellar, ask: Ask, tmp_path: Path
 ) -> None:
     full_shelf.sparql_trouble += [trouble]
     query = Query(YEAR, parse_types("decision"), languages=ALL)
-    assert len(selected(tmp_path, ask(query=query, silence=0.3, attempts=1))) == 24
+    assert len(selected(tmp_path, ask(query=query, silence=1.5, attempts=1))) == 24
 
 
 @pytest.mark.parametrize("trouble", [status(503), status(429, Retry_After="0"), body(b"<html>"), body(b'{"head": {}}')])
