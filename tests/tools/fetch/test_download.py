@@ -132,14 +132,14 @@ def test_what_does_not_exist_is_asked_for_once(cellar: Cellar, ask: Ask, tmp_pat
         (body(b"<!DOCTYPE html><html><title>Sorry</title>"), "not a zip: an HTML page (Sorry)"),
         (body(b"<?xml version='1.0'?><ERROR/>"), "not a zip: XML"),
         (body(b""), "not a zip: an empty body"),
-        (silence(0.5), "timed out: nothing for 0.2 s"),
-        (trickle(act_zip(), 0.1), "timed out: not complete after 0.3 s"),
+        (silence(2.0), "timed out: nothing for 0.8 s"),
+        (trickle(act_zip(), 0.4), "timed out: not complete after 1.2 s"),
     ],
 )
 def test_trouble_that_may_pass_is_tried_again_and_named_where_it_stays(
     trouble: Any, reason: str, cellar: Cellar, ask: Ask, tmp_path: Path
 ) -> None:
-    patience = {"silence": 0.2, "whole_body": 0.3}
+    patience = {"silence": 0.8, "whole_body": 1.2}
     cellar.trouble[KEY] += [trouble, trouble]
     passed = outcome_of(tmp_path / "passes", ask("32099R0123", **patience))
     assert (passed["status"], passed["attempts"], passed["reason"]) == (200, 3, "")
