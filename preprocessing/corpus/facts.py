@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.corpus.score import FEATURES, features
-from preprocessing.corpus.shingles import PERMUTATIONS, fingerprints
+from preprocessing.corpus.shingles import SIGNATURE_BYTES, fingerprints
 from preprocessing.document import LegalDocument
 from preprocessing.files import atomic_file
 from preprocessing.formex.reader import warm_up as warm_up_reader
@@ -39,7 +39,7 @@ def facts_schema() -> pyarrow.Schema:
             ("characters", pa.int64()),
             ("warnings", pa.int32()),
             ("text_hash", pa.uint64()),
-            ("signature", pa.binary(4 * PERMUTATIONS)),
+            ("signature", pa.binary(SIGNATURE_BYTES)),
             ("features", pa.struct([(name, pa.float32()) for name in FEATURES])),
             ("articles", pa.list_(text)),
         ]

@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import xxhash
-
-from preprocessing.corpus.output import MANIFEST
+from preprocessing.corpus.output import MANIFEST, WORK
+from preprocessing.corpus.receipts import checksum
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import PARTIAL_SUFFIX
 
-# Staged rows for the next run of `preprocess`: beside the corpus, not part of it.
-WORK = "work"
-BLOCK = 8 << 20
 # What preprocess names its files; anything else could mean something to a shell or lead out of the folder.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _XXH3 = re.compile(r"[0-9a-f]{16}")
@@ -82,13 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def hash_file(path: Path) -> Output:
     """Return size and xxh3 of a file, read block by block."""
-    digest = xxhash.xxh3_64()
-    size = 0
-    with path.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
-            size += len(block)
-    return Output(size, digest.hexdigest())
+    return Output(**checksum(path, sync=False))
 
 
 def foreign_files(folder: Path, manifest: Manifest) -> list[str]:

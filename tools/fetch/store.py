@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote
 
-import xxhash
-
+from preprocessing.corpus.receipts import checksum as file_sums
 from preprocessing.errors import UsageError
 from preprocessing.files import PARTIAL_SUFFIX, locked_folder, write_json, write_json_lines
 from tools.fetch.client import MISSING
@@ -159,11 +158,7 @@ def checksum(size: int, xxh3: str) -> dict[str, Any]:
 
 def file_hash(path: Path) -> str:
     """Return the xxh3 (64 bits) of a file's bytes, in hexadecimal."""
-    digest = xxhash.xxh3_64()
-    with path.open("rb") as stream:
-        while block := stream.read(8 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return str(file_sums(path, sync=False)["xxh3"])
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
