@@ -17,6 +17,7 @@ from pathlib import Path
 import nemo_run as run
 
 from preprocessing.errors import RecipeError
+from preprocessing.processors import processors
 from recipes.callbacks import CONSOLE_LOG
 from recipes.run_guard import LAUNCHER_VARIABLE
 
@@ -63,8 +64,7 @@ def _environment(recipe: run.Partial) -> dict[str, str]:
         LAUNCHER_VARIABLE: str(os.getpid()),
     }
     if recipe.trainer.accelerator == "cpu":
-        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-        variables["OMP_NUM_THREADS"] = str(max(1, cores // int(recipe.trainer.devices)))
+        variables["OMP_NUM_THREADS"] = str(max(1, processors() // int(recipe.trainer.devices)))
         variables["CUDA_VISIBLE_DEVICES"] = ""
     return variables
 

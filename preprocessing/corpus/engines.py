@@ -6,7 +6,6 @@ leaves a receipt. All an engine has to do is to call a function on each.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
@@ -17,6 +16,7 @@ from preprocessing.corpus.facts import warm_up
 from preprocessing.corpus.receipts import Receipt, read_receipt
 from preprocessing.errors import UsageError
 from preprocessing.pool import worker_pool
+from preprocessing.processors import processors
 from preprocessing.progress import progress
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Local:
         self, function: Callable[[T], R], tasks: Sequence[T], size: int, prepare: Callable[[], Any] | None = None
     ) -> Generator[tuple[int, R], None, None]:
         """As :class:`Engine` says; a single worker, or hardly any input, needs no process."""
-        workers = min(self.workers or _processors(), len(tasks), 1 + size // BYTES_PER_WORKER)
+        workers = min(self.workers or processors(), len(tasks), 1 + size // BYTES_PER_WORKER)
         if workers <= 1:
             for number, task in enumerate(tasks):
                 yield number, function(task)
@@ -98,7 +98,3 @@ def run_stage(
 def _finished(running: dict[Future[R], int]) -> Iterator[tuple[int, R]]:
     for future in wait(running, return_when=FIRST_COMPLETED).done:
         yield running.pop(future), future.result()
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

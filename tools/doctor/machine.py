@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from preprocessing.processors import processors
 from tools.doctor.packages import setup_command
 from tools.doctor.report import Check
 
@@ -35,8 +36,7 @@ def machine_checks(root: Path) -> Machine:
 
 
 def _cores() -> Check:
-    # a container may be given fewer than the machine has; macOS cannot say
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = processors()
     if cores > 1:
         return Check("cores", "ok", str(cores))
     return Check("cores", "missing", "1", "the rehearsal's two processes share it", "a machine of 2 cores or more")

@@ -1,0 +1,27 @@
+"""Options that several commands share, and how a result is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from preprocessing.processors import processors
+
+ALL_LANGUAGES = "en,fr,de,es,pt"
+WORKERS = processors()
+
+Inputs = Annotated[list[Path], typer.Argument(help="FORMEX files, folders or zips.", show_default=False)]
+Languages = Annotated[str, typer.Option(help="Comma-separated: en, fr, de, es, pt.")]
+Workers = Annotated[int, typer.Option(help="Processes.", show_default="all cores")]
+Seed = Annotated[int, typer.Option(help="Same seed, same bytes.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that is there.")]
+Corpus = Annotated[Path, typer.Option(help="Output folder of `preprocess`.")]
+
+
+def print_result(summary: Any, as_json: bool) -> None:
+    """Print a command's result: its text for people, or its values for programs."""
+    print(json.dumps(summary.to_dict(), ensure_ascii=False, indent=2) if as_json else summary.text())
