@@ -6,11 +6,6 @@ from pathlib import Path
 # it is loaded by its path, with its folder not among those that are searched for modules
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from recipes.factories import (
-    eurlex_cpt_llama33_70b,
-    eurlex_cpt_tiny,
-    eurlex_sft_llama33_70b,
-    eurlex_sft_tiny,
-)
+from recipes.factories import FACTORIES
 
-__all__ = ["eurlex_cpt_llama33_70b", "eurlex_cpt_tiny", "eurlex_sft_llama33_70b", "eurlex_sft_tiny"]
+__all__ = ["FACTORIES"]

@@ -1,88 +1,68 @@
-"""The recipes by name, as NeMo's command line lists them.
+"""The recipes by name, as NeMo's command line lists them: ``eurlex_STAGE_MODEL``.
 
     nemo llm pretrain --factory eurlex_cpt_tiny trainer.max_steps=3 -y
-    nemo llm finetune --factory "eurlex_sft_llama33_70b(chats='data/sft')" --dryrun
+    nemo llm finetune --factory "eurlex_sft_llama33_70b(data='data/sft', peft='lora')" --dryrun
 
 ``workspace.py`` imports this module; NeMo-Run registers every function that carries ``run.cli.factory``.
 """
 
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
-import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+from typing import Optional
 
 import nemo_run as run
 from nemo.collections import llm
 
 from recipes import cpt, sft
-from recipes.settings import CONFIGS, Hardware, load_hardware, load_stage
+from recipes.request import make_request
+from recipes.settings import CONFIGS, STAGES
 
-QUICKSTART = Path("runs/quickstart")  # where `make quickstart` leaves its data and checkpoints
-QUICKSTART_CONFIG = CONFIGS / "quickstart.yaml"
+_ABOUT = {
+    "cpt": "Continued pre-training of {model} on the corpus.",
+    "cpt_fast": "Continued pre-training of {model} on the best part of the corpus.",
+    "sft": "Instruction tuning of {model} on cited answers.",
+}
+MODELS = sorted(path.stem for path in (CONFIGS / "models").glob("*.yaml"))
 
 
-@run.cli.factory(target=llm.pretrain)
-def eurlex_cpt_tiny(
-    checkpoint: str = str(QUICKSTART / "base"),
-    blend: str = str(QUICKSTART / "corpus/cpt/blend.yaml"),
-    folder: str = "runs/cpt_tiny",
-    processes: int = 1,
-) -> run.Partial:
-    """Continued pre-training of the quickstart's tiny Llama on a CPU."""
-    return cpt.recipe(
-        load_stage("cpt", QUICKSTART_CONFIG), _cpu(processes), Path(checkpoint), Path(blend), Path(folder)
+def _factory(stage: str, model: str) -> Callable[..., run.Partial]:
+    # `nemo llm` starts no processes by itself: on a CPU there is one
+    one_process = "1xcpu" if make_request("cpt", model=model).hardware.name == "cpu" else None
+
+    def factory(
+        checkpoint: Optional[str] = None,  # noqa: UP045 (NeMo-Run's parser does not know `str | None`)
+        data: Optional[str] = None,  # noqa: UP045
+        folder: Optional[str] = None,  # noqa: UP045
+        hardware: Optional[str] = one_process,  # noqa: UP045
+        precision: str = "auto",
+        peft: Optional[str] = None,  # noqa: UP045
+    ) -> run.Partial:
+        compose = sft.recipe if stage == "sft" else cpt.recipe
+        return compose(
+            make_request(
+                stage,
+                model=model,
+                hardware=hardware,
+                precision=precision,
+                peft=peft,
+                checkpoint=_path(checkpoint),
+                data=_path(data),
+                folder=_path(folder),
+            )
+        )
+
+    factory.__name__ = factory.__qualname__ = f"eurlex_{stage}_{model}"
+    factory.__doc__ = _ABOUT[stage].format(model=model)
+    registered: Callable[..., run.Partial] = run.cli.factory(target=llm.finetune if stage == "sft" else llm.pretrain)(
+        factory
     )
+    return registered
 
 
-@run.cli.factory(target=llm.finetune)
-def eurlex_sft_tiny(
-    checkpoint: str = str(QUICKSTART / "base"),
-    chats: str = str(QUICKSTART / "sft"),
-    folder: str = "runs/sft_tiny",
-    processes: int = 1,
-) -> run.Partial:
-    """Instruction tuning of the quickstart's tiny Llama on a CPU."""
-    return sft.recipe(
-        load_stage("sft", QUICKSTART_CONFIG), _cpu(processes), Path(checkpoint), Path(chats), Path(folder)
-    )
+def _path(value: str | None) -> Path | None:
+    return Path(value) if value else None
 
 
-@run.cli.factory(target=llm.pretrain)
-def eurlex_cpt_llama33_70b(
-    checkpoint: str = "checkpoints/llama33_70b",
-    blend: str = "data/corpus/cpt/blend.yaml",
-    folder: str = "runs/cpt_llama33_70b",
-    hardware: str = "4xb200",
-) -> run.Partial:
-    """Continued pre-training of Llama 3.3 70B, by default on four B200."""
-    return cpt.recipe(
-        load_stage("cpt"),
-        load_hardware(hardware),
-        Path(checkpoint),
-        Path(blend),
-        Path(folder),
-        stand_in=llm.Llama31Config70B,  # Llama 3.3 70B has the architecture of 3.1
-    )
-
-
-@run.cli.factory(target=llm.finetune)
-def eurlex_sft_llama33_70b(
-    checkpoint: str = "checkpoints/llama33_70b",
-    chats: str = "data/sft",
-    folder: str = "runs/sft_llama33_70b",
-    hardware: str = "4xb200",
-) -> run.Partial:
-    """Instruction tuning of Llama 3.3 70B, by default on four B200."""
-    return sft.recipe(
-        load_stage("sft"),
-        load_hardware(hardware),
-        Path(checkpoint),
-        Path(chats),
-        Path(folder),
-        stand_in=llm.Llama31Config70B,
-    )
-
-
-def _cpu(processes: int) -> Hardware:
-    """The CPU profile for so many processes; one by default, since `nemo llm` starts no others by itself."""
-    return dataclasses.replace(load_hardware("cpu"), devices=processes, tensor_parallel=processes)
+FACTORIES = {f"eurlex_{stage}_{model}": _factory(stage, model) for stage in STAGES for model in MODELS}

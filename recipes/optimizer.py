@@ -1,4 +1,4 @@
-"""Adam and its learning-rate schedule."""
+"""Adam, what it holds of a parameter, and its learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -7,34 +7,46 @@ import torch
 from megatron.core.optimizer import OptimizerConfig
 from nemo.lightning.pytorch.optim import CosineAnnealingScheduler, MegatronOptimizerModule
 
-from recipes.precision import Precision
-from recipes.settings import Hardware, Stage
+from recipes.precision import weight_type
+from recipes.request import Request
+
+# the moments' type by mode; Megatron calls scaled FP8 uint8
+_MOMENTS = {"precision-aware": torch.uint8, "precision-aware-bf16": torch.bfloat16}
 
 
-def adam(stage: Stage, hardware: Hardware, choice: Precision, steps: int) -> run.Config[MegatronOptimizerModule]:
+def bf16_gradients(request: Request) -> bool:
+    """Whether gradients are held in BF16."""
+    return request.layout.optimizer in _MOMENTS
+
+
+def adam(request: Request, steps: int) -> run.Config[MegatronOptimizerModule]:
     """Megatron's Adam with linear warm-up and cosine decay over ``steps``.
 
-    ``precision-aware`` holds a parameter in 8 bytes instead of 18: BF16 weight and gradient, the master weight as a
-    16-bit remainder of the BF16 weight, and both moments in FP8 (Megatron-Core's precision-aware optimizer).
+    ``adam`` holds a parameter in 18 bytes: FP32 gradient, master weight and moments beside the BF16 weight.
+    ``precision-aware`` takes 8: BF16 weight and gradient, the master weight as a 16-bit remainder of the BF16 weight,
+    both moments in FP8 (Megatron-Core's precision-aware optimizer); ``precision-aware-bf16`` has BF16 moments, 10.
+
+    Adapters learn ``learning_rate_factor`` times as fast.
     """
+    stage, layout = request.stage, request.layout
+    factor = request.adapters.learning_rate_factor if request.adapters else 1.0
     config = run.Config(
         OptimizerConfig,
         optimizer="adam",
-        lr=stage.learning_rate,
+        lr=stage.learning_rate * factor,
         weight_decay=stage.weight_decay,
         adam_beta1=stage.adam_betas[0],
         adam_beta2=stage.adam_betas[1],
         clip_grad=stage.gradient_clip,
-        bf16=choice.weights is torch.bfloat16,
+        bf16=weight_type(request.format) is torch.bfloat16,
         # shards states over data parallel ranks; on a CPU its checkpoints can't be resumed (core 0.15.3)
-        use_distributed_optimizer=hardware.gpu,
+        use_distributed_optimizer=request.hardware.gpu,
     )
-    if hardware.optimizer == "precision-aware":
+    if layout.optimizer in _MOMENTS:
         config.use_precision_aware_optimizer = True
         config.store_param_remainders = True
         config.main_grads_dtype = torch.bfloat16
-        config.exp_avg_dtype = torch.uint8  # Megatron's name for scaled FP8
-        config.exp_avg_sq_dtype = torch.uint8
+        config.exp_avg_dtype = config.exp_avg_sq_dtype = _MOMENTS[layout.optimizer]
     return run.Config(
         MegatronOptimizerModule,
         config=config,
@@ -43,6 +55,6 @@ def adam(stage: Stage, hardware: Hardware, choice: Precision, steps: int) -> run
             max_steps=steps,
             warmup_steps=round(steps * stage.warmup_fraction),
             constant_steps=0,
-            min_lr=stage.min_learning_rate,
+            min_lr=stage.min_learning_rate * factor,
         ),
     )

@@ -1,9 +1,13 @@
-"""What a person edits: the YAML files of ``nemo_configs/``, read into checked, typed settings."""
+"""What a person edits: the YAML files of ``nemo_configs/``, read into checked, typed settings.
+
+A stage (``cpt.yaml``), a model (``models/``), adapters (``adapters/``); hardware is in :mod:`recipes.hardware`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -13,8 +17,7 @@ import yaml
 from preprocessing.errors import UsageError, did_you_mean
 
 CONFIGS = Path(__file__).resolve().parent.parent / "nemo_configs"
-OPTIMIZERS = ("adam", "precision-aware")
-RECOMPUTE = ("none", "selective", "full")
+STAGES = ("cpt", "cpt_fast", "sft")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Stage:
     """The numbers of one training stage; see the comments in ``nemo_configs/cpt.yaml``.
 
     Either ``max_steps`` or ``epochs`` (with ``expected_chats``) is given. Lengths are tokens, batches sequences,
-    intervals steps.
+    intervals steps. ``final_precision``, where it is set, takes over for the last ``final_share`` of the steps.
     """
 
     sequence_length: int
@@ -42,6 +45,8 @@ class Stage:
     max_steps: int | None = None
     epochs: float | None = None
     expected_chats: int | None = None
+    final_precision: str | None = None
+    final_share: float = 0.1
 
     def __post_init__(self) -> None:
         if (self.max_steps is None) == (self.epochs is None):
@@ -60,6 +65,8 @@ class Stage:
             )
         if not 0 <= self.warmup_fraction < 1:
             raise UsageError(f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
+        if not 0 < self.final_share < 1:
+            raise UsageError(f"final_share must be between 0 and 1, not {self.final_share}")
 
     def steps(self, examples: int | None = None) -> int:
         """Number of optimizer steps, given how many training examples there are (None: as expected)."""
@@ -71,39 +78,51 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Hardware:
-    """One machine layout: devices, how the model is laid over them, and what its chips are good at."""
+class Model:
+    """A model by name: where its parts lie when no option says otherwise; see ``nemo_configs/models/``."""
 
-    gpu: bool
-    nodes: int
-    devices: int  # GPUs a node, or CPU processes
-    tensor_parallel: int
-    pipeline_parallel: int
-    sequence_parallel: bool
-    precision: str
-    optimizer: str
-    recompute: str
+    checkpoint: str  # the NeMo checkpoint that `import` makes
+    data: str  # folder with corpus/ and sft/
+    sft_from: str  # what `sft` starts from: a run or a checkpoint
+    hardware: str
+    stand_in: str | None = None  # NeMo's configuration class of the same architecture
+    stages: str | None = None  # file in nemo_configs/ with a section a stage, instead of a file a stage
+    name: str = ""
+
+    def start_of(self, stage: str) -> Path:
+        """Return the checkpoint, or the run, that ``stage`` starts from by default."""
+        return Path(self.sft_from if stage == "sft" else self.checkpoint)
+
+    def data_of(self, stage: str) -> Path:
+        """Return where the data of ``stage`` lies by default."""
+        place = {"cpt": "corpus/cpt/blend.yaml", "cpt_fast": "corpus/cpt/blend_fast.yaml", "sft": "sft"}[stage]
+        return Path(self.data, place)
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """Low-rank adapters on frozen weights; see the comments in ``nemo_configs/adapters/lora.yaml``."""
+
+    rank: int
+    alpha: int
+    dropout: float
+    layers: list[str]
+    learning_rate_factor: float  # times the stage's learning rates
     name: str = ""
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise UsageError(f"unknown optimizer '{self.optimizer}'.{did_you_mean(self.optimizer, OPTIMIZERS)}")
-        if self.recompute not in RECOMPUTE:
-            raise UsageError(f"unknown recompute '{self.recompute}'.{did_you_mean(self.recompute, RECOMPUTE)}")
-        if self.world_size % (self.tensor_parallel * self.pipeline_parallel):
-            raise UsageError(
-                f"hardware '{self.name}': tensor_parallel x pipeline_parallel = {self.tensor_parallel} x "
-                f"{self.pipeline_parallel} does not divide its {self.world_size} devices"
-            )
-
-    @property
-    def world_size(self) -> int:
-        """Processes in all."""
-        return self.nodes * self.devices
+        if self.rank < 1:
+            raise UsageError(f"rank must be at least 1, not {self.rank}")
+        known = ("linear_qkv", "linear_proj", "linear_fc1", "linear_fc2")
+        for layer in self.layers:
+            if layer not in known:
+                raise UsageError(f"adapters have no place at '{layer}'.{did_you_mean(layer, known)}")
+        if not self.layers:
+            raise UsageError(f"adapters need layers to stand at: {', '.join(known)}")
 
 
 def load_stage(name: str, path: Path | None = None) -> Stage:
-    """Read the stage ``name`` (``cpt``, ``sft``) from ``path``, by default ``nemo_configs/<name>.yaml``.
+    """Read the stage ``name`` (of :data:`STAGES`) from ``path``, by default ``nemo_configs/<name>.yaml``.
 
     A file with a section of that name (as quickstart.yaml) is read from that section.
 
@@ -111,26 +130,50 @@ def load_stage(name: str, path: Path | None = None) -> Stage:
         UsageError: the file is missing, no YAML, or has an unknown, missing or ill-typed key.
     """
     path = path or CONFIGS / f"{name}.yaml"
-    values = _read_yaml(path)
+    values = read_yaml(path)
     if isinstance(values.get(name), dict):
         values = values[name]
-    return _checked(Stage, values, path)
+    return checked(Stage, values, path)
 
 
-def load_hardware(name: str) -> Hardware:
-    """Read ``nemo_configs/hardware/<name>.yaml``.
+def load_model(name: str) -> Model:
+    """Read ``nemo_configs/models/<name>.yaml``.
 
     Raises:
-        UsageError: there is no such profile, or it has an unknown, missing or ill-typed key.
+        UsageError: there is no such model, or its file has an unknown, missing or ill-typed key.
     """
-    known = sorted(path.stem for path in (CONFIGS / "hardware").glob("*.yaml"))
+    path = named_file("model", CONFIGS / "models", name)
+    return checked(Model, {"name": name, **read_yaml(path)}, path)
+
+
+def load_adapters(name: str) -> Adapters:
+    """Read ``nemo_configs/adapters/<name>.yaml``.
+
+    Raises:
+        UsageError: there are no such adapters, or the file has an unknown, missing or ill-typed key.
+    """
+    path = named_file("adapters", CONFIGS / "adapters", name)
+    return checked(Adapters, {"name": name, **read_yaml(path)}, path)
+
+
+def named_file(what: str, folder: Path, name: str) -> Path:
+    """Return ``folder/<name>.yaml``.
+
+    Raises:
+        UsageError: there is none; the nearest name is offered.
+    """
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in known:
-        raise UsageError(f"unknown hardware '{name}'.{did_you_mean(name, known)}")
-    path = CONFIGS / "hardware" / f"{name}.yaml"
-    return _checked(Hardware, {"name": name, **_read_yaml(path)}, path)
+        raise UsageError(f"unknown {what} '{name}'.{did_you_mean(name, known)}")
+    return folder / f"{name}.yaml"
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises:
+        UsageError: the file is missing, no YAML, or no mapping.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -142,32 +185,47 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-T = TypeVar("T", Stage, Hardware)
+T = TypeVar("T")
 
 
-def _checked(kind: type[T], values: dict[str, Any], path: Path) -> T:
+def checked(kind: type[T], values: Mapping[str, Any], path: Path, where: str = "") -> T:
+    """Return the dataclass ``kind`` with ``values``; ``where`` is their place in the file, for errors.
+
+    Raises:
+        UsageError: a key is unknown, missing or ill-typed, or the dataclass refuses its values.
+    """
+    place = f"{path}: {where}: " if where else f"{path}: "
     hints = get_type_hints(kind)
+    typed = {}
     for key, value in values.items():
         if key not in hints:
-            raise UsageError(f"{path}: unknown key '{key}'.{did_you_mean(str(key), hints)}")
-        values[key] = _typed(value, hints[key], key, path)
-    required = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+            raise UsageError(f"{place}unknown key '{key}'.{did_you_mean(str(key), hints)}")
+        typed[key] = _typed(value, hints[key], key, place)
+    required = [
+        field.name
+        for field in dataclasses.fields(kind)  # type: ignore[arg-type]
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
     missing = [name for name in required if name not in values]
     if missing:
-        raise UsageError(f"{path}: missing {', '.join(missing)}")
-    return kind(**values)
+        raise UsageError(f"{place}missing {', '.join(missing)}")
+    return kind(**typed)
 
 
-def _typed(value: Any, hint: Any, key: str, path: Path) -> Any:
+def _typed(value: Any, hint: Any, key: str, place: str) -> Any:
     text = str(hint)
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if hint in (bool, str) and isinstance(value, hint):
+    if value is None and "None" in text:
+        return None
+    if ("bool" in text and isinstance(value, bool)) or (text.startswith("dict") and isinstance(value, dict)):
         return value
     if "list" in text:
         if isinstance(value, list):
-            return [_typed(item, float, key, path) for item in value]
+            return [_typed(item, str if "str" in text else float, key, place) for item in value]
+    elif "str" in text and isinstance(value, str):
+        return value
     elif "float" in text and number:
         return float(value)
     elif "int" in text and number and value == int(value):
         return int(value)
-    raise UsageError(f"{path}: {key} can't be {value!r}")
+    raise UsageError(f"{place}{key} can't be {value!r}")

@@ -8,24 +8,21 @@ from megatron.core.distributed import DistributedDataParallelConfig
 from nemo import lightning as nl
 
 from recipes import precision
-from recipes.settings import Hardware, Stage
+from recipes.hardware import Layout
+from recipes.optimizer import bf16_gradients
+from recipes.request import Request
 
 
-def trainer(
-    stage: Stage,
-    hardware: Hardware,
-    choice: precision.Precision,
-    steps: int,
-    callbacks: list[run.Config],
-) -> run.Config[nl.Trainer]:
-    """NeMo's trainer for ``steps`` steps of ``stage`` on ``hardware``."""
+def trainer(request: Request, layers: int, steps: int, callbacks: list[run.Config]) -> run.Config[nl.Trainer]:
+    """NeMo's trainer for ``steps`` steps of a model with so many ``layers``."""
+    stage, hardware = request.stage, request.hardware
     return run.Config(
         nl.Trainer,
         accelerator="gpu" if hardware.gpu else "cpu",
         devices=hardware.devices,
         num_nodes=hardware.nodes,
-        strategy=_strategy(hardware, choice),
-        plugins=precision.plugin(choice, bf16_gradients=hardware.optimizer == "precision-aware"),
+        strategy=_strategy(request),
+        plugins=precision.plugin(request.format, layers, bf16_gradients(request)),
         max_steps=steps,
         val_check_interval=stage.validate_every,
         check_val_every_n_epoch=None,  # counted over the whole run, so that a run may also be shorter than an interval
@@ -40,17 +37,20 @@ def trainer(
     )
 
 
-def _strategy(hardware: Hardware, choice: precision.Precision) -> run.Config:
+def _strategy(request: Request) -> run.Config:
+    layout = request.layout
     common = {
-        "tensor_model_parallel_size": hardware.tensor_parallel,
-        "pipeline_model_parallel_size": hardware.pipeline_parallel,
+        "tensor_model_parallel_size": layout.tensor_parallel,
+        "pipeline_model_parallel_size": layout.pipeline_parallel,
+        "virtual_pipeline_model_parallel_size": layout.virtual_pipeline,
+        "context_parallel_size": layout.context_parallel,
         # always set: without it an override to pipeline_model_parallel_size=2 would be refused
-        "pipeline_dtype": choice.weights,
-        "sequence_parallel": hardware.sequence_parallel,
+        "pipeline_dtype": precision.weight_type(request.format),
+        "sequence_parallel": layout.sequence_parallel,
         "gradient_as_bucket_view": True,
         "replace_progress_bar": False,
     }
-    if not hardware.gpu:
+    if not request.hardware.gpu:
         # importing this strategy activates the CPU support, see there
         from recipes.cpu_strategy import CpuMegatronStrategy
 
@@ -61,40 +61,33 @@ def _strategy(hardware: Hardware, choice: precision.Precision) -> run.Config:
             ddp=run.Config(DistributedDataParallelConfig, use_distributed_optimizer=False, overlap_grad_reduce=False),
             **common,
         )
+    data_parallel = request.hardware.world_size // layout.model_parallel
     return run.Config(
         nl.MegatronStrategy,
         ckpt_async_save=True,
         ddp=run.Config(
             DistributedDataParallelConfig,
             use_distributed_optimizer=True,
-            grad_reduce_in_fp32=hardware.optimizer != "precision-aware",
+            grad_reduce_in_fp32=not bf16_gradients(request),
             check_for_nan_in_grad=True,
             # both overlap communication between data parallel ranks; with one there is nothing to overlap
-            overlap_grad_reduce=_data_parallel(hardware) > 1,
-            overlap_param_gather=_data_parallel(hardware) > 1,
+            overlap_grad_reduce=data_parallel > 1,
+            overlap_param_gather=data_parallel > 1,
         ),
         **common,
     )
 
 
-def _data_parallel(hardware: Hardware) -> int:
-    return hardware.world_size // (hardware.tensor_parallel * hardware.pipeline_parallel)
-
-
-def recompute(hardware: Hardware) -> dict[str, object]:
+def recompute(layout: Layout) -> dict[str, object]:
     """Fields of the model's configuration that set activation recomputation."""
-    if hardware.recompute == "full":
+    if layout.recompute == "full":
         return {"recompute_granularity": "full", "recompute_method": "uniform", "recompute_num_layers": 1}
-    if hardware.recompute == "selective":
+    if layout.recompute == "selective":
         return {"recompute_granularity": "selective"}
     return {}
 
 
-def compute_dtypes(choice: precision.Precision) -> dict[str, object]:
+def compute_dtypes(request: Request) -> dict[str, object]:
     """Fields of the model's configuration that follow from the precision."""
-    return {
-        "bf16": choice.weights is torch.bfloat16,
-        "fp16": False,
-        "params_dtype": choice.weights,
-        "autocast_dtype": choice.weights,
-    }
+    weights = precision.weight_type(request.format)
+    return {"bf16": weights is torch.bfloat16, "fp16": False, "params_dtype": weights, "autocast_dtype": weights}

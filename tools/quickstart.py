@@ -202,6 +202,7 @@ def _act_to_test(corpus: Path) -> str:
 def _train(output: Path, model: Path, clock: _Clock) -> None:
     """Import, CPT, SFT, and both results back to Hugging Face."""
     from recipes.checkpoints import is_checkpoint
+    from recipes.request import make_request
     from tools.checkpoint import export_checkpoint, import_checkpoint
     from tools.train import train
 
@@ -214,9 +215,10 @@ def _train(output: Path, model: Path, clock: _Clock) -> None:
     }
     for stage, (start, data, exported) in runs.items():
         with clock(f"{stage}: training in two processes, tensor parallel"):
-            result = train(
-                stage, model=start, data=data, output=output / "runs" / stage, hardware_name="cpu", config=CONFIG
+            request = make_request(
+                stage, model="tiny", checkpoint=start, data=data, folder=output / "runs" / stage, config=CONFIG
             )
+            result = train(request)
             print(result.text(), file=sys.stderr)
         with clock(f"{stage}: export to Hugging Face"):
             if not (exported / "config.json").is_file():

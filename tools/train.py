@@ -1,4 +1,4 @@
-"""``launch.py cpt`` and ``launch.py sft``: from settings and overrides to a run that is done."""
+"""``launch.py cpt``, ``cpt-fast`` and ``sft``: from settings and overrides to a run that is done."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 from preprocessing.errors import RecipeError, UsageError
 from recipes.checkpoints import finished_checkpoints, newest_checkpoint, step_of
+from recipes.hardware import Hardware
 from recipes.metrics import read_metrics
 from recipes.quiet import import_nemo
-from recipes.settings import Hardware, load_hardware, load_stage
+from recipes.request import Request
 
 
 @dataclass(frozen=True)
@@ -44,85 +45,40 @@ class RunSummary:
         return asdict(self)
 
 
-def train(
-    stage_name: str,
-    *,
-    model: Path,
-    data: Path,
-    output: Path,
-    hardware_name: str,
-    config: Path | None = None,
-    precision: str | None = None,
-    overrides: Sequence[str] = (),
-) -> RunSummary:
-    """Compose a recipe (see :func:`compose`) and run it here. A run that was stopped goes on; a finished one is left.
+def train(request: Request, overrides: Sequence[str] = ()) -> RunSummary:
+    """Compose the recipe of ``request`` and run it here. A run that was stopped goes on; a finished one is left.
 
     Raises:
         UsageError: a setting, override or input does not exist or fit this machine.
         RecipeError: the run failed.
     """
-    check_devices(load_hardware(hardware_name))
-    _check_data(stage_name, data)
-    recipe = compose(
-        stage_name,
-        checkpoint=newest_checkpoint(model),
-        data=data,
-        output=output,
-        hardware_name=hardware_name,
-        config=config,
-        precision=precision,
-        overrides=overrides,
-    )
-    _require_precision(recipe)
-    print(_short(stage_name, recipe), file=sys.stderr)
-    return _run(stage_name, recipe, output)
+    check_devices(request.hardware)
+    _check_data(request)
+    newest_checkpoint(request.checkpoint)
+    recipe = compose(request, overrides)
+    _require_precision(request)
+    print(_short(request, recipe), file=sys.stderr)
+    return _run(request.stage_name, recipe, request.folder)
 
 
-def compose(
-    stage_name: str,
-    *,
-    checkpoint: Path,
-    data: Path,
-    output: Path,
-    hardware_name: str,
-    config: Path | None = None,
-    precision: str | None = None,
-    overrides: Sequence[str] = (),
-) -> Any:
-    """Return the resolved recipe of ``stage_name`` (``cpt`` or ``sft``), a ``run.Partial``.
+def compose(request: Request, overrides: Sequence[str] = ()) -> Any:
+    """Return the resolved recipe of ``request``, a ``run.Partial``, with NeMo-Run's dotted ``overrides``.
 
-    Args:
-        stage_name: which recipe.
-        checkpoint: the NeMo checkpoint to start from. Where it is not there yet, a GPU recipe shows NeMo's own Llama
-            3.1 70B in its place, so that it can be looked at anywhere; such a recipe does not run.
-        data: ``blend.yaml`` for CPT, the folder of ``sft-data`` for SFT.
-        output: the run's folder.
-        hardware_name: a profile of ``nemo_configs/hardware``.
-        config: the stage's YAML, by default ``nemo_configs/<stage>.yaml``.
-        precision: instead of the hardware's own.
-        overrides: NeMo-Run's dotted overrides.
+    Where the checkpoint is not there yet, a recipe of a model that has one shows NeMo's own configuration class in its
+    place, so that it can be looked at anywhere; such a recipe does not run.
 
     Raises:
-        UsageError: a setting or override does not exist or fit.
+        UsageError: a setting or override does not exist or fit, or the recipe could not run.
     """
-    stage = load_stage(stage_name, config)
-    hardware = load_hardware(hardware_name)
     import_nemo()
-    from nemo.collections import llm
-
     from recipes import cpt, sft
     from recipes import overrides as dotted
+    from recipes.checks import check_recipe
 
-    recipe = {"cpt": cpt.recipe, "sft": sft.recipe}[stage_name](
-        stage,
-        hardware,
-        checkpoint,
-        data,
-        output,
-        precision_name=precision,
-        stand_in=llm.Llama31Config70B if hardware.gpu else None,
-    )
-    return dotted.apply(recipe, overrides)
+    recipe = sft.recipe(request) if request.stage_name == "sft" else cpt.recipe(request)
+    recipe = dotted.apply(recipe, overrides)
+    check_recipe(recipe)
+    return recipe
 
 
 def check_devices(hardware: Hardware) -> None:
@@ -139,41 +95,40 @@ def check_devices(hardware: Hardware) -> None:
     if found < hardware.devices:
         raise UsageError(
             f"hardware '{hardware.name}' needs {hardware.devices} GPUs, this machine has {found}; rehearse on the CPU "
-            "with --hardware cpu --config nemo_configs/quickstart.yaml, or look at the recipe with --dry-run"
+            "with --model tiny (after `make quickstart`), or look at the recipe with --dry-run"
         )
 
 
-def _check_data(stage_name: str, data: Path) -> None:
-    maker = {"cpt": "preprocess (its DIR/cpt/blend.yaml)", "sft": "sft-data"}[stage_name]
-    if not data.exists():
-        raise UsageError(f"no training data at {data}; make it with: python launch.py {maker}")
+def _check_data(request: Request) -> None:
+    if not request.data.exists():
+        maker = "sft-data" if request.stage_name == "sft" else f"preprocess (its DIR/cpt/{request.data.name})"
+        raise UsageError(f"no training data at {request.data}; make it with: python launch.py {maker}")
 
 
-def _require_precision(recipe: Any) -> None:
+def _require_precision(request: Request) -> None:
     """Refuse here what the ranks would refuse after half a minute."""
-    from recipes.precision import GpuCanCompute, precision, require
+    from recipes.precision import require
 
-    for callback in recipe.trainer.callbacks:
-        if callback.__fn_or_cls__ is GpuCanCompute:
-            require(precision(callback.precision_name))
+    require(request.format)
 
 
-def _short(stage_name: str, recipe: Any) -> str:
+def _short(request: Request, recipe: Any) -> str:
     """The recipe in a few lines."""
-    data = getattr(recipe.data, "blend", None) or recipe.data.source
     trainer, strategy, optimizer = recipe.trainer, recipe.trainer.strategy, recipe.optim.config
     model = recipe.model.config
     tokens = recipe.data.global_batch_size * recipe.data.seq_length
+    adapters = request.adapters
     lines = {
         "model": f"{model.num_layers} layers, hidden {model.hidden_size}, from {recipe.resume.restore_config.path}",
-        "data": f"{data}, {recipe.data.global_batch_size} x {recipe.data.seq_length} tokens a step",
+        "data": f"{request.data}, {recipe.data.global_batch_size} x {recipe.data.seq_length} tokens a step",
+        "trained": f"{adapters.name} of rank {recipe.peft.dim}" if adapters else "all parameters",
         "steps": f"{trainer.max_steps:,} ({trainer.max_steps * tokens / 1e6:,.1f} M tokens), "
         f"learning rate {optimizer.lr:g}, warm-up {recipe.optim.lr_scheduler.warmup_steps}",
-        "devices": f"{trainer.num_nodes} x {trainer.devices} {trainer.accelerator}, "
+        "devices": f"{trainer.num_nodes} x {trainer.devices} {request.hardware.chip}, {request.format.name}, "
         f"TP {strategy.tensor_model_parallel_size}, PP {strategy.pipeline_model_parallel_size}",
         "output": f"{recipe.log.ckpt.dirpath}, a checkpoint every {recipe.log.ckpt.every_n_train_steps} steps",
     }
-    return "\n".join([stage_name, *(f"  {name:8} {text}" for name, text in lines.items())])
+    return "\n".join([request.stage_name, *(f"  {name:8} {text}" for name, text in lines.items())])
 
 
 def _run(stage_name: str, recipe: Any, output: Path) -> RunSummary:

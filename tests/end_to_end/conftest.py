@@ -77,8 +77,7 @@ def train_command(made: Path) -> Callable[..., list[str]]:
         data = made / "corpus" / "cpt" / "blend.yaml" if stage == "cpt" else made / "sft"
         return [
             stage,
-            *("--hardware", "cpu", "--config", "nemo_configs/quickstart.yaml"),
-            *("--model", str(made / "base"), "--data", str(data), "--output", str(output)),
+            *("--model", "tiny", "--checkpoint", str(made / "base"), "--data", str(data), "--output", str(output)),
             *("trainer.max_steps=15", "log.ckpt.every_n_train_steps=5", "trainer.val_check_interval=10", *overrides),
         ]
 

@@ -101,7 +101,7 @@ def test_a_checkpoint_that_is_none_is_not_imported(made: Path, tmp_path: Path, m
 def test_a_folder_that_holds_no_nemo_checkpoint_is_neither_trained_nor_exported(made: Path, tmp_path: Path) -> None:
     refused(launch("export", made / "sample", "--output", tmp_path / "hf"), 2, "sample", "not a NeMo checkpoint")
     done = launch(
-        *("cpt", "--hardware", "cpu", "--config", "nemo_configs/quickstart.yaml", "--model", made / "sample"),
+        *("cpt", "--model", "tiny", "--checkpoint", made / "sample"),
         *("--data", made / "corpus" / "cpt" / "blend.yaml", "--output", tmp_path / "run"),
     )
     refused(done, 2, "sample", "not a NeMo checkpoint")
@@ -115,12 +115,18 @@ def test_an_existing_output_is_not_overwritten(made: Path) -> None:
 def test_an_unknown_setting_suggests_the_nearest(made: Path, tmp_path: Path) -> None:
     config = tmp_path / "cpt.yaml"
     config.write_text(Path("nemo_configs/cpt.yaml").read_text().replace("learning_rate: 2", "lerning_rate: 2"))
-    common = ("--model", made / "base", "--data", made / "corpus" / "cpt" / "blend.yaml", "--output", tmp_path / "run")
-    done = launch("cpt", "--hardware", "cpu", "--config", config, *common)
+    common = (
+        "--checkpoint",
+        made / "base",
+        "--data",
+        made / "corpus" / "cpt" / "blend.yaml",
+        "--output",
+        tmp_path / "run",
+    )
+    done = launch("cpt", "--model", "tiny", "--config", config, *common)
     refused(done, 2, "unknown key 'lerning_rate'", "Did you mean 'learning_rate'?")
     refused(launch("cpt", "--hardware", "4xb20", *common), 2, "unknown hardware '4xb20'", "Did you mean '4xb200'?")
-    tiny = ("--hardware", "cpu", "--config", "nemo_configs/quickstart.yaml")
-    done = launch("cpt", *tiny, *common, "trainer.max_stepz=3")
+    done = launch("cpt", "--model", "tiny", *common, "trainer.max_stepz=3")
     refused(done, 2, "trainer has no 'max_stepz'", "Did you mean 'max_steps'?")
     assert nothing_left(tmp_path / "run")
 
@@ -131,9 +137,9 @@ def test_a_gpu_profile_is_refused_where_the_gpus_are_not(made: Path, tmp_path: P
     if torch.cuda.device_count() >= 4:
         pytest.skip("four GPUs are there")
     done = launch(
-        "cpt", "--model", made / "base", "--data", made / "corpus/cpt/blend.yaml", "--output", tmp_path / "run"
+        "cpt", "--checkpoint", made / "base", "--data", made / "corpus/cpt/blend.yaml", "--output", tmp_path / "run"
     )
-    refused(done, 2, "needs 4 GPUs", "--hardware cpu")
+    refused(done, 2, "needs 4 GPUs", "--model tiny")
 
 
 def test_the_70b_recipe_can_be_looked_at_without_gpus_or_checkpoint() -> None:

@@ -20,8 +20,8 @@ def nemo(*arguments: str) -> Finished:
 @pytest.mark.parametrize(
     ("verb", "factory", "data"),
     [
-        ("pretrain", "eurlex_cpt_tiny", "blend='{}/corpus/cpt/blend.yaml'"),
-        ("finetune", "eurlex_sft_tiny", "chats='{}/sft'"),
+        ("pretrain", "eurlex_cpt_tiny", "data='{}/corpus/cpt/blend.yaml'"),
+        ("finetune", "eurlex_sft_tiny", "data='{}/sft'"),
     ],
     ids=["cpt", "sft"],
 )

@@ -16,10 +16,11 @@ pytestmark = pytest.mark.usefixtures("nemo_on_cpu")
 @pytest.fixture
 def recipe(tiny: Tiny, tmp_path: Path) -> Any:
     from recipes import cpt
-    from recipes.settings import CONFIGS, load_hardware, load_stage
+    from recipes.request import make_request
 
-    stage = load_stage("cpt", CONFIGS / "quickstart.yaml")
-    return cpt.recipe(stage, load_hardware("cpu"), tiny.nemo, Path("blend.yaml"), tmp_path / "run")
+    return cpt.recipe(
+        make_request("cpt", model="tiny", checkpoint=tiny.nemo, data=Path("blend.yaml"), folder=tmp_path / "run")
+    )
 
 
 def apply(recipe: Any, *overrides: str) -> Any:
@@ -138,11 +139,9 @@ def test_a_refusal_is_one_line_and_not_the_whole_recipe(recipe: Any) -> None:
 
 def test_every_number_and_text_of_the_data_can_be_set(recipe: Any, tiny: Tiny, tmp_path: Path) -> None:
     from recipes import sft
-    from recipes.settings import CONFIGS, load_hardware, load_stage
+    from recipes.request import make_request
 
-    chats = sft.recipe(
-        load_stage("sft", CONFIGS / "quickstart.yaml"), load_hardware("cpu"), tiny.nemo, tmp_path, tmp_path / "run"
-    )
+    chats = sft.recipe(make_request("sft", model="tiny", checkpoint=tiny.nemo, data=tmp_path, folder=tmp_path / "run"))
     numbers = ("seq_length", "micro_batch_size", "global_batch_size", "seed", "num_workers")
     for one, texts in ((recipe, ["blend"]), (chats, ["source", "prepared"])):
         changed = apply(one, *(f"data.{name}=4" for name in numbers), *(f"data.{name}=/new" for name in texts))

@@ -10,9 +10,13 @@ import pytest
 import yaml
 
 from preprocessing.errors import UsageError
-from recipes.settings import CONFIGS, Hardware, Stage, load_hardware, load_stage
+from recipes.hardware import load_hardware
+from recipes.settings import CONFIGS, Stage, load_adapters, load_model, load_stage
 
-STAGES = [("cpt", "cpt.yaml"), ("sft", "sft.yaml"), ("cpt", "quickstart.yaml"), ("sft", "quickstart.yaml")]
+STAGES = [
+    *(("cpt", "cpt.yaml"), ("cpt_fast", "cpt_fast.yaml"), ("sft", "sft.yaml")),
+    *((name, "quickstart.yaml") for name in ("cpt", "cpt_fast", "sft")),
+]
 
 
 def write(folder: Path, **changes: Any) -> Path:
@@ -37,14 +41,28 @@ def test_every_stage_file_loads_with_its_own_values(name: str, file: str) -> Non
     assert stage.global_batch_size % stage.micro_batch_size == 0
 
 
-@pytest.mark.parametrize("path", sorted((CONFIGS / "hardware").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_hardware_profile_loads_under_its_own_name(path: Path) -> None:
-    from recipes.precision import precision
+@pytest.mark.parametrize("path", sorted((CONFIGS / "models").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_model_names_hardware_that_has_a_layout_for_it(path: Path) -> None:
+    model = load_model(path.stem)
+    assert model.name == path.stem
+    assert load_hardware(model.hardware).layout(model.name).tensor_parallel >= 1
 
-    hardware = load_hardware(path.stem)
-    assert hardware.name == path.stem
-    assert precision(hardware.precision).name == hardware.precision
-    assert hardware.world_size == hardware.nodes * hardware.devices
+
+def test_unknown_models_and_adapters_get_the_nearest_suggested() -> None:
+    with pytest.raises(UsageError, match=r"unknown model 'llama3_70b'\. Did you mean 'llama33_70b'\?"):
+        load_model("llama3_70b")
+    with pytest.raises(UsageError, match=r"unknown adapters 'lorra'\. Did you mean 'lora'\?"):
+        load_adapters("lorra")
+
+
+def test_adapters_say_where_they_stand() -> None:
+    lora = load_adapters("lora")
+    with pytest.raises(UsageError, match=r"adapters have no place at 'linear_fc3'\. Did you mean 'linear_fc"):
+        dataclasses.replace(lora, layers=["linear_fc3"])
+    with pytest.raises(UsageError, match="rank must be at least 1, not 0"):
+        dataclasses.replace(lora, rank=0)
+    with pytest.raises(UsageError, match="adapters need layers"):
+        dataclasses.replace(lora, layers=[])
 
 
 def test_without_a_path_the_stage_comes_from_its_own_file() -> None:
@@ -100,6 +118,7 @@ def test_a_number_written_as_yaml_reads_text_is_refused(tmp_path: Path) -> None:
         ({"adam_betas": [0.9]}, r"adam_betas must be two numbers in \[0, 1\), not \[0\.9\]"),
         ({"adam_betas": [0.9, 1.0]}, "adam_betas must be two numbers"),
         ({"warmup_fraction": 1.0}, r"warmup_fraction must be in \[0, 1\)"),
+        ({"final_share": 1.0}, "final_share must be between 0 and 1"),
         ({"micro_batch_size": 3}, "global_batch_size 128 must be a multiple of micro_batch_size 3"),
     ],
 )
@@ -121,26 +140,6 @@ def test_a_file_that_is_no_settings_file_is_refused(tmp_path: Path, text: str, s
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no configuration file at .*none\.yaml"):
         load_stage("cpt", tmp_path / "none.yaml")
-
-
-def test_unknown_hardware_gets_the_nearest_suggested() -> None:
-    with pytest.raises(UsageError, match=r"unknown hardware '4xb20'\. Did you mean '4xb200'\?"):
-        load_hardware("4xb20")
-
-
-def test_a_layout_that_does_not_divide_the_devices_is_refused() -> None:
-    profile = load_hardware("4xb200")
-    with pytest.raises(UsageError, match=r"tensor_parallel x pipeline_parallel = 4 x 2 does not divide its 4 devices"):
-        dataclasses.replace(profile, pipeline_parallel=2)
-    assert dataclasses.replace(profile, tensor_parallel=2, pipeline_parallel=2).world_size == 4
-    assert dataclasses.replace(profile, nodes=2, pipeline_parallel=2).world_size == 8
-
-
-@pytest.mark.parametrize(("key", "value", "nearest"), [("optimizer", "adm", "adam"), ("recompute", "ful", "full")])
-def test_a_choice_that_is_none_gets_the_nearest_suggested(key: str, value: str, nearest: str) -> None:
-    changes: dict[str, Any] = {key: value}
-    with pytest.raises(UsageError, match=rf"unknown {key} '{value}'\. Did you mean '{nearest}'\?"):
-        dataclasses.replace(load_hardware("cpu"), **changes)
 
 
 def stage(**changes: Any) -> Stage:
@@ -166,4 +165,3 @@ def test_max_steps_holds_whatever_the_data() -> None:
 def test_profiles_are_values_that_nobody_can_change_by_accident() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         load_hardware("cpu").devices = 3  # type: ignore[misc]
-    assert isinstance(load_hardware("cpu"), Hardware)

@@ -17,7 +17,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from preprocessing.errors import RecipeError
-from recipes.settings import CONFIGS
+from recipes.request import make_request
 from tools.train import compose
 
 SMALL = (
@@ -76,15 +76,8 @@ class Spoil(Callback):
 
 def main(checkpoint: str, blend: str, output: str, spoil: str) -> None:
     """Compose the recipe as ``launch.py cpt`` does, and run it here instead of through torchrun."""
-    recipe = compose(
-        "cpt",
-        checkpoint=Path(checkpoint),
-        data=Path(blend),
-        output=Path(output),
-        hardware_name="cpu",
-        config=CONFIGS / "quickstart.yaml",
-        overrides=SMALL,
-    )
+    request = make_request("cpt", model="tiny", checkpoint=Path(checkpoint), data=Path(blend), folder=Path(output))
+    recipe = compose(request, SMALL)
     import fiddle as fdl
 
     from recipes.callbacks import ImportedWeights

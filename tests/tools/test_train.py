@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 
 from preprocessing.errors import UsageError
 from recipes import metrics
-from recipes.settings import CONFIGS, load_hardware, load_stage
+from recipes.hardware import load_hardware
+from recipes.request import Request, make_request
+from recipes.settings import CONFIGS, load_stage
 from tests.recipes.test_checkpoints import write_checkpoint
 from tests.recipes.tiny import ROPE_THETA, Tiny, shared, use_nemo_on_the_cpu
 from tools.train import RunSummary, check_devices, compose, train
@@ -24,13 +26,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return shared(tmp_path_factory.getbasetemp())
 
 
-def recipe(stage: str, checkpoint: Path, data: Path, output: Path, hardware: str = "cpu", **more: Any) -> Any:
-    return compose(stage, checkpoint=checkpoint, data=data, output=output, hardware_name=hardware, **more)
+def request(stage: str, checkpoint: Path, data: Path, output: Path, model: str = "tiny", **more: Any) -> Request:
+    return make_request(stage, model=model, checkpoint=checkpoint, data=data, folder=output, **more)
+
+
+def recipe(*arguments: Any, overrides: Sequence[str] = (), **more: Any) -> Any:
+    return compose(request(*arguments, **more), overrides)
 
 
 @pytest.mark.parametrize("stage", ["cpt", "sft"])
 def test_a_recipe_carries_the_settings_of_its_file(tiny: Tiny, tmp_path: Path, stage: str) -> None:
-    made = recipe(stage, tiny.nemo, tmp_path / "data", tmp_path / "run", config=QUICKSTART)
+    made = recipe(stage, tiny.nemo, tmp_path / "data", tmp_path / "run")
     settings = load_stage(stage, QUICKSTART)
     assert made.trainer.max_steps == settings.max_steps == made.optim.lr_scheduler.max_steps
     assert made.data.seq_length == settings.sequence_length == made.model.config.seq_length
@@ -44,7 +50,7 @@ def test_a_recipe_carries_the_settings_of_its_file(tiny: Tiny, tmp_path: Path, s
 def test_the_cpu_profile_brings_gloo_two_processes_and_the_cpu_support(tiny: Tiny, tmp_path: Path) -> None:
     from recipes.cpu_strategy import CpuMegatronStrategy
 
-    trainer = recipe("cpt", tiny.nemo, tmp_path, tmp_path / "run", config=QUICKSTART).trainer
+    trainer = recipe("cpt", tiny.nemo, tmp_path, tmp_path / "run").trainer
     assert trainer.strategy.__fn_or_cls__ is CpuMegatronStrategy
     assert (trainer.accelerator, trainer.devices, trainer.plugins) == ("cpu", 2, None)
     assert trainer.strategy.tensor_model_parallel_size == 2
@@ -54,7 +60,7 @@ def test_the_cpu_profile_brings_gloo_two_processes_and_the_cpu_support(tiny: Tin
 def test_the_b200_profile_is_nemos_own_strategy_with_nvfp4(tiny: Tiny, tmp_path: Path) -> None:
     from nemo.lightning import MegatronStrategy
 
-    made = recipe("cpt", tmp_path / "none", tmp_path, tmp_path / "run", hardware="4xb200")
+    made = recipe("cpt", tmp_path / "none", tmp_path, tmp_path / "run", model="llama33_70b")
     trainer = made.trainer
     assert trainer.strategy.__fn_or_cls__ is MegatronStrategy
     assert (trainer.accelerator, trainer.devices, trainer.strategy.tensor_model_parallel_size) == ("gpu", 4, 4)
@@ -66,26 +72,27 @@ def test_the_b200_profile_is_nemos_own_strategy_with_nvfp4(tiny: Tiny, tmp_path:
 def test_a_precision_named_on_the_command_line_wins_over_the_profile(tiny: Tiny, tmp_path: Path) -> None:
     import torch
 
-    made = recipe("cpt", tiny.nemo, tmp_path, tmp_path / "run", config=QUICKSTART, precision="bf16")
+    made = recipe("cpt", tiny.nemo, tmp_path, tmp_path / "run", precision="bf16")
     assert made.trainer.plugins.precision == "bf16-mixed"
     assert made.optim.config.bf16 is True
     assert made.model.config.params_dtype is torch.bfloat16
     with pytest.raises(UsageError, match=r"unknown precision 'bf61'\. Did you mean 'bf16'\?"):
-        recipe("cpt", tiny.nemo, tmp_path, tmp_path / "run", config=QUICKSTART, precision="bf61")
+        recipe("cpt", tiny.nemo, tmp_path, tmp_path / "run", precision="bf61")
 
 
 def test_overrides_come_last(tiny: Tiny, tmp_path: Path) -> None:
-    made = recipe("cpt", tiny.nemo, tmp_path, tmp_path / "run", config=QUICKSTART, overrides=["trainer.max_steps=3"])
+    made = recipe("cpt", tiny.nemo, tmp_path, tmp_path / "run", overrides=["trainer.max_steps=3"])
     assert made.trainer.max_steps == 3
 
 
 def test_the_number_of_sft_steps_follows_the_chats_once_they_are_there(tiny: Tiny, tmp_path: Path) -> None:
     settings = load_stage("sft")
-    before = recipe("sft", tiny.nemo, tmp_path / "sft", tmp_path / "run")
+    chats = tmp_path / "sft"
+    before = recipe("sft", tmp_path / "none", chats, tmp_path / "run", model="llama33_70b")
     assert before.trainer.max_steps == settings.steps()
     (tmp_path / "sft" / "train").mkdir(parents=True)
     (tmp_path / "sft" / "train" / "0.jsonl").write_text("{}\n" * 1280)
-    after = recipe("sft", tiny.nemo, tmp_path / "sft", tmp_path / "run")
+    after = recipe("sft", tmp_path / "none", chats, tmp_path / "run", model="llama33_70b")
     assert after.trainer.max_steps == 30  # 3 epochs of 1,280 chats, 128 a step
 
 
@@ -94,7 +101,7 @@ def test_a_recipe_can_be_written_down_and_read_back(tiny: Tiny, tmp_path: Path) 
     from nemo_run.core.serialization.zlib_json import ZlibJSONSerializer
 
     for stage in ("cpt", "sft"):
-        made = recipe(stage, tiny.nemo, tmp_path, tmp_path / "run", config=QUICKSTART, precision="bf16")
+        made = recipe(stage, tiny.nemo, tmp_path, tmp_path / "run", precision="bf16")
         serializer = ZlibJSONSerializer()
         assert serializer.deserialize(serializer.serialize(made)) == made
 
@@ -106,19 +113,19 @@ def test_a_profile_with_more_gpus_than_the_machine_is_refused(monkeypatch: pytes
     with pytest.raises(UsageError, match=r"'4xb200' needs 4 GPUs, this machine has 3; rehearse on the CPU"):
         check_devices(load_hardware("4xb200"))
     check_devices(load_hardware("cpu"))
-    check_devices(dataclasses.replace(load_hardware("4xb200"), devices=2, tensor_parallel=2))
+    check_devices(load_hardware("2xb200"))
 
 
 @pytest.mark.parametrize(("stage", "maker"), [("cpt", "preprocess"), ("sft", "sft-data")])
 def test_missing_data_names_the_command_that_makes_it(tmp_path: Path, stage: str, maker: str) -> None:
     with pytest.raises(UsageError, match=rf"no training data at .*nothing; make it with: python launch\.py {maker}"):
-        train(stage, model=tmp_path, data=tmp_path / "nothing", output=tmp_path / "run", hardware_name="cpu")
+        train(request(stage, tmp_path, tmp_path / "nothing", tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
 def test_a_model_that_is_none_is_named(tiny: Tiny, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a NeMo checkpoint or run folder"):
-        train("cpt", model=tiny.hf, data=tiny.blend, output=tmp_path / "run", hardware_name="cpu", config=QUICKSTART)
+        train(request("cpt", tiny.hf, tiny.blend, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
@@ -129,15 +136,7 @@ def test_a_finished_run_is_left_as_it_is(tiny: Tiny, tmp_path: Path, capsys: pyt
         metrics.append(output, {"step": step, "loss": 7.0 - step, "seconds": 0.5})
     metrics.append(output, {"step": 5, "validation_loss": 3.0})
     before = sorted(output.rglob("*"))
-    summary = train(
-        "cpt",
-        model=tiny.nemo,
-        data=tiny.blend,
-        output=output,
-        hardware_name="cpu",
-        config=QUICKSTART,
-        overrides=["trainer.max_steps=5"],
-    )
+    summary = train(request("cpt", tiny.nemo, tiny.blend, output), ["trainer.max_steps=5"])
     assert summary == RunSummary("cpt", str(output), str(last), 5, 6.0, 2.0, 3.0, 2.5)
     assert "has done its 5 steps already" in capsys.readouterr().err
     assert sorted(output.rglob("*")) == before
@@ -157,15 +156,21 @@ def test_the_summary_says_where_the_loss_went_and_what_comes_next() -> None:
     assert bare.to_dict()["first_loss"] is None
 
 
-def test_a_format_that_needs_a_gpu_is_refused_before_anything_starts(tiny: Tiny, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nvfp4 needs a GPU; on a CPU use fp32 or bf16"):
-        train(
-            "cpt",
-            model=tiny.nemo,
-            data=tiny.blend,
-            output=tmp_path / "run",
-            hardware_name="cpu",
-            config=QUICKSTART,
-            precision="nvfp4",
-        )
-    assert not (tmp_path / "run").exists()
+def test_a_format_that_the_hardware_lacks_is_refused_before_anything_starts(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="CPU can't train in nvfp4; use fp32 or bf16"):
+        request("cpt", tiny.nemo, tiny.blend, tmp_path / "run", precision="nvfp4")
+    with pytest.raises(UsageError, match="H100 can't train in mxfp8; use fp32 or bf16 or fp8-delayed"):
+        request("cpt", tmp_path, tmp_path, tmp_path / "run", model="llama33_70b", hardware="8xh100", precision="mxfp8")
+
+
+@pytest.mark.parametrize("name", ["lora", "dora"])
+@pytest.mark.parametrize("stage", ["cpt", "sft"])
+def test_adapters_are_trained_at_their_own_rate(tiny: Tiny, tmp_path: Path, stage: str, name: str) -> None:
+    from nemo.collections import llm
+
+    full = recipe(stage, tiny.nemo, tmp_path, tmp_path / "run")
+    made = recipe(stage, tiny.nemo, tmp_path, tmp_path / "run", peft=name)
+    assert made.__fn_or_cls__ is llm.finetune
+    assert made.peft.__fn_or_cls__ is {"lora": llm.peft.LoRA, "dora": llm.peft.DoRA}[name]
+    assert made.optim.config.lr == pytest.approx(10 * full.optim.config.lr)
+    assert made.optim.lr_scheduler.min_lr == pytest.approx(10 * full.optim.lr_scheduler.min_lr)

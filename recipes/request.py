@@ -1,0 +1,98 @@
+"""What a run is asked to be: stage x model x hardware x precision x tuning, with the files behind each name read.
+
+Imports neither torch nor NeMo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from preprocessing.errors import UsageError, did_you_mean
+from recipes.checkpoints import finished_checkpoints, is_checkpoint
+from recipes.formats import AUTO, Format, best_format, format_named, require_chip
+from recipes.hardware import ADAPTERS, FULL, Hardware, Layout, load_hardware
+from recipes.settings import CONFIGS, STAGES, Adapters, Model, Stage, load_adapters, load_model, load_stage
+
+DEFAULT_MODEL = "llama33_70b"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that is chosen before a recipe is composed; see :func:`make_request`."""
+
+    stage_name: str
+    stage: Stage
+    model: Model
+    hardware: Hardware
+    layout: Layout
+    format: Format
+    adapters: Adapters | None  # None: all parameters are trained
+    checkpoint: Path
+    data: Path
+    folder: Path
+
+    @property
+    def tuning(self) -> str:
+        """``full``, or the adapters' name."""
+        return self.adapters.name if self.adapters else FULL
+
+
+def make_request(
+    stage_name: str,
+    *,
+    model: str = DEFAULT_MODEL,
+    hardware: str | None = None,
+    precision: str | None = None,
+    peft: str | None = None,
+    checkpoint: Path | None = None,
+    data: Path | None = None,
+    folder: Path | None = None,
+    config: Path | None = None,
+) -> Request:
+    """Read the settings behind the names.
+
+    Args:
+        stage_name: ``cpt``, ``cpt_fast`` or ``sft``.
+        model: of ``nemo_configs/models``.
+        hardware: a profile of ``nemo_configs/hardware`` or a name as ``2x8xh100``; by default the model's.
+        precision: of :data:`recipes.formats.FORMATS`; by default (and as ``auto``) the fastest the hardware has.
+        peft: of ``nemo_configs/adapters``; by default all parameters are trained.
+        checkpoint: a NeMo checkpoint, or a run's folder, whose newest one is taken; by default the model's own, for SFT
+            the one that CPT left. It need not be there yet, to look at a recipe.
+        data: the blend file, or for SFT the folder of ``sft-data``; by default the model's.
+        folder: the run's; by default ``runs/STAGE_MODEL``.
+        config: the stage's YAML; by default ``nemo_configs/<stage>.yaml``, or the model's own file.
+
+    Raises:
+        UsageError: a name is unknown, a file is wrong, or the choices do not go together.
+    """
+    if stage_name not in STAGES:
+        raise UsageError(f"unknown stage '{stage_name}'.{did_you_mean(stage_name, STAGES)}")
+    chosen = load_model(model)
+    machine = load_hardware(hardware or chosen.hardware)
+    choice = format_named(best_format(machine.chip) if precision in (None, AUTO) else str(precision))
+    require_chip(choice, machine.chip)
+    adapters = load_adapters(peft) if peft else None
+    if config is None and chosen.stages:
+        config = CONFIGS / chosen.stages
+    name = "_".join(filter(None, (stage_name, model, peft)))
+    return Request(
+        stage_name=stage_name,
+        stage=load_stage(stage_name, config),
+        model=chosen,
+        hardware=machine,
+        layout=machine.layout(model, ADAPTERS if adapters else FULL),
+        format=choice,
+        adapters=adapters,
+        checkpoint=_newest(checkpoint or chosen.start_of(stage_name)),
+        data=data or chosen.data_of(stage_name),
+        folder=folder or Path("runs", name),
+    )
+
+
+def _newest(source: Path) -> Path:
+    if is_checkpoint(source):
+        return source
+    finished = finished_checkpoints(source)
+    return finished[-1] if finished else source
