@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import queue
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -83,7 +84,7 @@ class _CudaToCpu(TorchFunctionMode):
     cuda_type_names = False  # whether Tensor.type() answers "torch.cuda.FloatTensor", see _with_cuda_type_names
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self, func: Callable[..., Any], kinds: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
         if func is torch.Tensor.cuda:
@@ -170,6 +171,7 @@ def _with_cuda_type_names(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _patch_nemo() -> None:
+    from nemo.collections.llm.peft import lora, utils
     from nemo.lightning.io import pl as nemo_io
     from nemo.lightning.pytorch.callbacks.progress_printer import ProgressPrinter
 
@@ -178,3 +180,8 @@ def _patch_nemo() -> None:
     # rank 0 alone prints, and the timers' text needs an all-gather of every rank: with more than one process the
     # next collective (a checkpoint save) waits for ever (progress_printer.py:153, megatron timers.py:286)
     ProgressPrinter.log_megatron_timers = lambda self, timers: None
+    # adapters compare each layer's class with Transformer Engine's. Where that is not installed, Megatron's names for
+    # its layers are None, which NeMo takes for their being there (peft/utils.py:56), and te.Linear raises (lora.py:703)
+    if not lora.HAVE_TE:
+        utils.HAVE_TE = False
+        lora.te = types.SimpleNamespace(Linear=None)
