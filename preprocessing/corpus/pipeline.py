@@ -41,6 +41,7 @@ from preprocessing.corpus.tokenizer import TokenizerFacts
 from preprocessing.corpus.writing import Counts, WriteTask, write_slice
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import PARTIAL_SUFFIX, atomic_file, write_json
+from preprocessing.memory import give_memory_back
 
 
 def preprocess(
@@ -114,6 +115,7 @@ class _Run:
             read = run_stage(self.engine, read_slice, read_tasks, "reading", [task.size for task in read_tasks], "B")
         with self.times.of("deciding"):
             plan = make_plan([task.facts for task in read_tasks], self.job.settings)
+            give_memory_back()
         intake = self._intake(read, plan)
         self._list_rejected(read, plan)
         write_tasks = self.job.write_tasks(read_tasks, read, plan)

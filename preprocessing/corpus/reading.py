@@ -21,13 +21,14 @@ from preprocessing.document import LegalDocument, arrow_schema
 from preprocessing.files import atomic_file
 from preprocessing.formex.inputs import Rejected
 from preprocessing.formex.workers import FolderReader
+from preprocessing.memory import give_memory_back
 
 if TYPE_CHECKING:
     import pyarrow
 
 # Characters of text gathered before they are written: a document is held about five times over (its text, articles and
-# paragraphs, as objects and as a table), so this stands for some 100 MB at most.
-_CHARACTERS_AT_ONCE = 8_000_000
+# paragraphs, as objects and as a table), so this stands for some 50 MB at most.
+_CHARACTERS_AT_ONCE = 4_000_000
 _DOCUMENTS_AT_ONCE = 512
 
 
@@ -100,6 +101,7 @@ def read_slice(task: ReadTask) -> Receipt:
         for documents in _groups(wanted()):
             staged.write_table(_table(documents))
             facts.add(documents)
+    give_memory_back()
     return write_receipt(
         task.receipt,
         task.key,

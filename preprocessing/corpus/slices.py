@@ -9,7 +9,7 @@ from preprocessing.formex.inputs import Folder, Listing, Rejected
 
 # Bytes of XML of a slice: large enough that a task's start does not count, small enough to keep every worker busy to
 # the end and to lose little when a run is killed.
-SMALLEST, LARGEST = 8_000_000, 64_000_000
+SMALLEST, LARGEST = 8_000_000, 32_000_000
 _USUAL_NUMBER = 64
 
 
@@ -23,7 +23,7 @@ class Slice:
 
 
 def cut(listing: Listing, shards: int | None = None) -> list[Slice]:
-    """Cut the inputs into at most ``shards`` slices of about the same size; by default of 8 to 64 MB each.
+    """Cut the inputs into at most ``shards`` slices of about the same size; by default of 8 to 32 MB each.
 
     What lies in one folder stays together, so that a slice may be larger than the others.
     """

@@ -25,6 +25,7 @@ from preprocessing.corpus.score import PARTS
 from preprocessing.corpus.tokenizer import Encoder, TokenizerFacts
 from preprocessing.document import LegalDocument, arrow_schema
 from preprocessing.files import atomic_file
+from preprocessing.memory import give_memory_back
 
 if TYPE_CHECKING:
     import pyarrow
@@ -137,6 +138,7 @@ def write_slice(task: WriteTask) -> Receipt:
     datasets = sorted(writers)
     outputs = [path for key in datasets for path in (bin_path(task.tokens(*key)), idx_path(task.tokens(*key)))]
     result = {"cells": counts.to_list(), "datasets": [list(key) for key in datasets]}
+    give_memory_back()
     return write_receipt(task.receipt, task.key, (task.documents, task.registry, *outputs), result)
 
 

@@ -35,7 +35,7 @@ def preprocess(
     validation_share: Annotated[float, typer.Option(help="Share of acts held out.")] = 0.01,
     seq_length: Annotated[int, typer.Option(help="Training sequence length, for the report.")] = 4096,
     shards: Annotated[
-        int | None, typer.Option(help="Parts to work on in parallel.", show_default="8 to 64 MB of XML each")
+        int | None, typer.Option(help="Parts to work on in parallel.", show_default="8 to 32 MB of XML each")
     ] = None,
     workers: Workers = WORKERS,
     engine: Annotated[str, typer.Option(help="Where the work is done: local, ray, slurm.")] = "local",
