@@ -13,7 +13,11 @@ def check_recipe(recipe: Any) -> None:
     Raises:
         UsageError: they don't; one sentence for each fault, with the remedy.
     """
-    faults = [*_devices(recipe), *_model(recipe), *_batches(recipe), *_lengths(recipe), *_optimizer(recipe)]
+    faults = [
+        fault
+        for check in (_devices, _model, _batches, _lengths, _optimizer, _bf16_layers, _nvfp4_blocks)
+        for fault in check(recipe)
+    ]
     if faults:
         raise UsageError("this recipe can't run: " + "; ".join(faults))
 
@@ -84,6 +88,50 @@ def _optimizer(recipe: Any) -> list[str]:
     if getattr(optimizer, "use_precision_aware_optimizer", False) and not optimizer.use_distributed_optimizer:
         return ["the precision-aware optimizer needs optim.config.use_distributed_optimizer=true"]
     return []
+
+
+def _bf16_layers(recipe: Any) -> list[str]:
+    """Megatron looks at these numbers under FP8 only."""
+    plugins, layers = recipe.trainer.plugins, recipe.model.config.num_layers
+    if not getattr(plugins, "first_last_layers_bf16", False):
+        return []
+    start, end = plugins.num_layers_at_start_in_bf16, plugins.num_layers_at_end_in_bf16
+    if min(start, end) < 0 or start + end >= layers:
+        return [
+            f"{start} + {end} of {layers} layers in BF16 leave none for another precision; change trainer.plugins."
+            "num_layers_at_{start,end}_in_bf16"
+        ]
+    return []
+
+
+def _nvfp4_blocks(recipe: Any) -> list[str]:
+    """Scales are shared by 16 values in a row (weights: 16 x 16), and a block lies within one rank's share."""
+    if not _nvfp4(recipe):
+        return []
+    config, strategy, data = recipe.model.config, recipe.trainer.strategy, recipe.data
+    tensor, context = strategy.tensor_model_parallel_size, strategy.context_parallel_size
+    heads = config.num_attention_heads
+    size = config.kv_channels or config.hidden_size // heads
+    tokens = data.seq_length * data.micro_batch_size
+    shards = context * (tensor if strategy.sequence_parallel else 1)
+    parts = (
+        ("hidden columns", config.hidden_size, 1),
+        ("query columns", heads * size, tensor),
+        ("query, key and value columns", (heads + 2 * (config.num_query_groups or heads)) * size, tensor),
+        ("MLP columns", config.ffn_hidden_size, tensor),
+        ("tokens of a micro-batch", tokens, shards),
+    )
+    return [
+        f"NVFP4 takes blocks of 16, and {count} {name} do not divide into them over {over} rank{'s' * (over > 1)}; use "
+        "bf16 or another layout"
+        for name, count, over in parts
+        if count % (16 * over)
+    ]
+
+
+def _nvfp4(recipe: Any) -> bool:
+    callbacks = (callback.__fn_or_cls__.__name__ for callback in recipe.trainer.callbacks)
+    return bool(getattr(recipe.trainer.plugins, "fp4", None)) or "EmulatedNvfp4" in callbacks
 
 
 def _world(recipe: Any) -> int:

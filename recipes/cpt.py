@@ -14,6 +14,7 @@ from nemo.collections import llm
 from recipes import adapters, model, optimizer, precision, run_folder, trainer
 from recipes.callbacks import ImportedWeights, RunLog, ValidateAtEnd
 from recipes.data import LegalCorpusDataModule
+from recipes.nvfp4.emulate import emulation
 from recipes.request import Request
 from recipes.run_guard import RunGuard
 
@@ -65,6 +66,7 @@ def common(request: Request, steps: int) -> dict[str, Any]:
             stage=request.stage_name,
             tokens_per_step=stage.global_batch_size * stage.sequence_length,
         ),
+        *emulation(request, llama.config),
     ]
     parts = {
         "model": llama,

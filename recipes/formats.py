@@ -34,7 +34,8 @@ class Format:
     """One numeric format.
 
     ``capability`` is the lowest CUDA compute capability that has it, ``generations`` the only major versions that do
-    (empty: all from there on). ``needs_gpu``: there is no such arithmetic on a CPU. ``plugin``: arguments of NeMo's
+    (empty: all from there on). ``needs_gpu``: there is no such arithmetic on a CPU. ``emulated``: computed in BF16 and
+    FP32 on values rounded to the format (recipes/nvfp4), to see what it does to a loss. ``plugin``: arguments of NeMo's
     MegatronMixedPrecision, None for plain FP32. ``bf16_at_start`` layers stay BF16 at the model's start; at its end
     ``bf16_at_end`` do, below 1 a share of all.
     """
@@ -44,6 +45,7 @@ class Format:
     capability: tuple[int, int] = (8, 0)
     generations: tuple[int, ...] = ()
     needs_gpu: bool = True
+    emulated: bool = False
     plugin: dict[str, Any] | None = field(default_factory=dict)
     bf16_at_start: int = 0
     bf16_at_end: float = 0.0
@@ -116,6 +118,13 @@ FORMATS = {
             capability=(10, 0),
             generations=_BLACKWELL,
             plugin={"fp4": "e2m1", "fp4_recipe": "nvfp4"},
+            bf16_at_end=_LAST_LAYERS,
+        ),
+        Format(
+            "nvfp4-emulated",
+            "what nvfp4 computes, on a CPU or any GPU; slow, for rehearsals",
+            needs_gpu=False,
+            emulated=True,
             bf16_at_end=_LAST_LAYERS,
         ),
     )

@@ -8,6 +8,7 @@ from that one.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -57,7 +58,7 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
         for number, item in enumerate(value):
             yield from _flat(item, f"{name}[{number}]")
     else:
-        text = str(value)
+        text = value.__qualname__ if inspect.isfunction(value) else str(value)
         yield name, text if len(text) < _LONG else f"{len(text)} characters"
 
 
@@ -73,7 +74,7 @@ def resolved() -> dict[str, Any]:
         nearest = defaults.get(kind) or next(iter(defaults.values()), {})
         defaults.setdefault(kind, values)
         changes = {key: value for key, value in values.items() if nearest.get(key) != value}
-        found[name] = changes | dict.fromkeys(nearest.keys() - values.keys(), "(not set)")
+        found[name] = changes | dict.fromkeys(sorted(nearest.keys() - values.keys()), "(not set)")
     return found
 
 

@@ -22,6 +22,7 @@ AMPERE, ADA, HOPPER, BLACKWELL, GEFORCE = (8, 0), (8, 9), (9, 0), (10, 0), (12, 
         ("fp8-blockwise", [HOPPER], [AMPERE, ADA, BLACKWELL, GEFORCE]),
         ("mxfp8", [BLACKWELL, (10, 3)], [AMPERE, ADA, HOPPER, GEFORCE]),
         ("nvfp4", [BLACKWELL, (10, 3)], [AMPERE, ADA, HOPPER, GEFORCE]),
+        ("nvfp4-emulated", [AMPERE, ADA, HOPPER, BLACKWELL, GEFORCE], [(7, 5)]),
     ],
 )
 def test_formats_run_on_the_gpus_that_have_them(
@@ -49,8 +50,8 @@ def test_a_cpu_refuses_the_formats_of_a_gpu(name: str) -> None:
         GpuCanCompute(name).setup(None, None, "fit")
 
 
-@pytest.mark.parametrize("name", ["fp32", "bf16"])
-def test_a_cpu_takes_fp32_and_bf16(name: str) -> None:
+@pytest.mark.parametrize("name", ["fp32", "bf16", "nvfp4-emulated"])
+def test_a_cpu_takes_what_needs_no_tensor_cores(name: str) -> None:
     from recipes.precision import GpuCanCompute
 
     GpuCanCompute(name).setup(None, None, "fit")
@@ -89,7 +90,13 @@ def test_the_plugin_of_each_format_is_one_that_nemo_can_build(name: str) -> None
 
 @pytest.mark.parametrize(
     ("name", "layers", "expected"),
-    [("nvfp4", 80, (0, 12)), ("nvfp4", 32, (0, 5)), ("fp8-current", 80, (1, 1)), ("mxfp8", 80, (0, 0))],
+    [
+        ("nvfp4", 80, (0, 12)),
+        ("nvfp4-emulated", 4, (0, 1)),
+        ("nvfp4", 32, (0, 5)),
+        ("fp8-current", 80, (1, 1)),
+        ("mxfp8", 80, (0, 0)),
+    ],
 )
 def test_some_layers_stay_bf16(name: str, layers: int, expected: tuple[int, int]) -> None:
     from recipes.precision import plugin

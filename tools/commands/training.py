@@ -42,7 +42,8 @@ HardwareName = Annotated[
 Precision = Annotated[
     str,
     typer.Option(
-        help="auto (the fastest there is), nvfp4, mxfp8, fp8-current, fp8-delayed, fp8-blockwise, bf16, fp32."
+        help="auto (the fastest there is), nvfp4, mxfp8, fp8-current, fp8-delayed, fp8-blockwise, bf16, fp32, "
+        "nvfp4-emulated."
     ),
 ]
 Peft = Annotated[
