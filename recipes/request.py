@@ -5,6 +5,7 @@ Imports neither torch nor NeMo.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def make_request(
     model: str = DEFAULT_MODEL,
     hardware: str | None = None,
     precision: str | None = None,
+    final_precision: str | None = None,
     peft: str | None = None,
     checkpoint: Path | None = None,
     data: Path | None = None,
@@ -57,6 +59,7 @@ def make_request(
         model: of ``nemo_configs/models``.
         hardware: a profile of ``nemo_configs/hardware`` or a name as ``2x8xh100``; by default the model's.
         precision: of :data:`recipes.formats.FORMATS`; by default (and as ``auto``) the fastest the hardware has.
+        final_precision: instead of the stage's own.
         peft: of ``nemo_configs/adapters``; by default all parameters are trained.
         checkpoint: a NeMo checkpoint, or a run's folder, whose newest one is taken; by default the model's own, for SFT
             the one that CPT left. It need not be there yet, to look at a recipe.
@@ -76,10 +79,13 @@ def make_request(
     adapters = load_adapters(peft) if peft else None
     if config is None and chosen.stages:
         config = CONFIGS / chosen.stages
+    stage = load_stage(stage_name, config)
+    if final_precision:
+        stage = dataclasses.replace(stage, final_precision=format_named(final_precision).name)
     name = "_".join(filter(None, (stage_name, model, peft)))
     return Request(
         stage_name=stage_name,
-        stage=load_stage(stage_name, config),
+        stage=stage,
         model=chosen,
         hardware=machine,
         layout=machine.layout(model, ADAPTERS if adapters else FULL),

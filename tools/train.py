@@ -55,10 +55,41 @@ def train(request: Request, overrides: Sequence[str] = ()) -> RunSummary:
     check_devices(request.hardware)
     _check_data(request)
     newest_checkpoint(request.checkpoint)
-    recipe = compose(request, overrides)
+    phases = compose_phases(request, overrides)
     _require_precision(request)
-    print(_short(request, recipe), file=sys.stderr)
-    return _run(request.stage_name, recipe, request.folder)
+    print(_short(request, phases[-1].recipe), file=sys.stderr)
+    for phase in phases:
+        _run(request.stage_name, phase, request.folder)
+    return _summary(request.stage_name, request.folder)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A recipe that trains up to step ``until``, in the precision ``precision``."""
+
+    recipe: Any
+    until: int
+    precision: str
+
+
+def compose_phases(request: Request, overrides: Sequence[str] = ()) -> list[Phase]:
+    """Return the resolved recipe of ``request``; where it has a final precision, one for each of the two phases.
+
+    Raises:
+        UsageError: as :func:`compose`, or the final precision does not fit.
+    """
+    recipe = compose(request, overrides)
+    from recipes.phases import final_request, stop_at, switch_step
+
+    steps = int(recipe.trainer.max_steps)
+    final = final_request(request)
+    if final is None or steps < 2:
+        return [Phase(recipe, steps, request.format.name)]
+    until = switch_step(request, steps)
+    return [
+        Phase(stop_at(recipe, until), until, request.format.name),
+        Phase(compose(final, overrides), steps, final.format.name),
+    ]
 
 
 def compose(request: Request, overrides: Sequence[str] = ()) -> Any:
@@ -124,29 +155,42 @@ def _short(request: Request, recipe: Any) -> str:
         "trained": f"{adapters.name} of rank {recipe.peft.dim}" if adapters else "all parameters",
         "steps": f"{trainer.max_steps:,} ({trainer.max_steps * tokens / 1e6:,.1f} M tokens), "
         f"learning rate {optimizer.lr:g}, warm-up {recipe.optim.lr_scheduler.warmup_steps}",
-        "devices": f"{trainer.num_nodes} x {trainer.devices} {request.hardware.chip}, {request.format.name}, "
+        "devices": f"{trainer.num_nodes} x {trainer.devices} {request.hardware.chip}, {_precision(request)}, "
         f"TP {strategy.tensor_model_parallel_size}, PP {strategy.pipeline_model_parallel_size}",
         "output": f"{recipe.log.ckpt.dirpath}, a checkpoint every {recipe.log.ckpt.every_n_train_steps} steps",
     }
     return "\n".join([request.stage_name, *(f"  {name:8} {text}" for name, text in lines.items())])
 
 
-def _run(stage_name: str, recipe: Any, output: Path) -> RunSummary:
+def _precision(request: Request) -> str:
+    final = request.stage.final_precision
+    if final in (None, request.format.name):
+        return request.format.name
+    return f"{request.format.name} (the last {request.stage.final_share:.0%} of the steps {final})"
+
+
+def _run(stage_name: str, phase: Phase, output: Path) -> None:
+    """Train up to the end of ``phase``; what is done of it already is not done again."""
     from recipes.runner import run_recipe
 
     finished = finished_checkpoints(output)
-    if finished and step_of(finished[-1]) >= recipe.trainer.max_steps:
-        print(f"{output} has done its {recipe.trainer.max_steps} steps already", file=sys.stderr)
-    else:
-        if finished:
-            print(f"going on from {finished[-1].name} in {output}", file=sys.stderr)
-        run_recipe(recipe, stage_name, output)
+    done = step_of(finished[-1]) if finished else 0
+    if done >= phase.until:
+        print(f"{output} has done its {phase.until} steps in {phase.precision} already", file=sys.stderr)
+        return
+    if finished:
+        print(f"going on from {finished[-1].name} in {output}, in {phase.precision}", file=sys.stderr)
+    run_recipe(phase.recipe, stage_name, output)
+    checkpoint = newest_checkpoint(output)
+    if step_of(checkpoint) < phase.until:
+        raise RecipeError(f"the run ended early: {checkpoint} of {phase.until} steps")
+
+
+def _summary(stage_name: str, output: Path) -> RunSummary:
     checkpoint = newest_checkpoint(output)
     records = read_metrics(output)
     steps = [record for record in records if "loss" in record]
     validations = [record["validation_loss"] for record in records if "validation_loss" in record]
-    if step_of(checkpoint) < recipe.trainer.max_steps:
-        raise RecipeError(f"the run ended early: {checkpoint} of {recipe.trainer.max_steps} steps")
     return RunSummary(
         stage=stage_name,
         folder=str(output),

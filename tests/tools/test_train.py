@@ -138,7 +138,7 @@ def test_a_finished_run_is_left_as_it_is(tiny: Tiny, tmp_path: Path, capsys: pyt
     before = sorted(output.rglob("*"))
     summary = train(request("cpt", tiny.nemo, tiny.blend, output), ["trainer.max_steps=5"])
     assert summary == RunSummary("cpt", str(output), str(last), 5, 6.0, 2.0, 3.0, 2.5)
-    assert "has done its 5 steps already" in capsys.readouterr().err
+    assert "has done its 5 steps in fp32 already" in capsys.readouterr().err
     assert sorted(output.rglob("*")) == before
 
 

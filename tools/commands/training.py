@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +26,10 @@ Start = Annotated[
         show_default="the model's; of sft: the run of cpt",
     ),
 ]
-Data = Annotated[Path | None, typer.Option("--data", help="The corpus' blend file.", show_default="the model's")]
-Chats = Annotated[Path | None, typer.Option("--data", help="Output folder of `sft-data`.", show_default="the model's")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Blend file of the corpus; for sft the folder of `sft-data`.", show_default="the model's"),
+]
 Folder = Annotated[
     Path | None,
     typer.Option(
@@ -46,6 +49,9 @@ Precision = Annotated[
         "nvfp4-emulated."
     ),
 ]
+FinalPrecision = Annotated[
+    str | None, typer.Option(help="For the last tenth of the steps: bf16.", show_default="the stage's: none")
+]
 Peft = Annotated[
     str | None, typer.Option(help="Train adapters only: lora, dora.", show_default="all parameters are trained")
 ]
@@ -53,94 +59,65 @@ Config = Annotated[Path | None, typer.Option(help="Stage settings.", show_defaul
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved recipe and stop.")]
 
 
-def cpt(
-    overrides: Overrides = None,
-    model: ModelName = DEFAULT_MODEL,
-    checkpoint: Start = None,
-    data: Data = None,
-    output: Folder = None,
-    hardware: HardwareName = None,
-    precision: Precision = "auto",
-    peft: Peft = None,
-    config: Config = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+def _stage(stage: str, about: str) -> Callable[..., None]:
+    """Return the command of a training stage; all take the same options."""
+
+    def command(
+        overrides: Overrides = None,
+        model: ModelName = DEFAULT_MODEL,
+        checkpoint: Start = None,
+        data: Data = None,
+        output: Folder = None,
+        hardware: HardwareName = None,
+        precision: Precision = "auto",
+        final_precision: FinalPrecision = None,
+        peft: Peft = None,
+        config: Config = None,
+        dry_run: DryRun = False,
+        as_json: Json = False,
+    ) -> None:
+        from tools.train import compose_phases, train
+
+        request = make_request(
+            stage,
+            model=model,
+            hardware=hardware,
+            precision=precision,
+            final_precision=final_precision,
+            peft=peft,
+            checkpoint=checkpoint,
+            data=data,
+            folder=output,
+            config=config,
+        )
+        if dry_run:
+            for phase in compose_phases(request, overrides or ()):
+                print(phase.recipe)
+        else:
+            print_result(train(request, overrides or ()), as_json)
+
+    command.__doc__ = about
+    return command
+
+
+cpt = _stage(
+    "cpt",
     """Continue the pre-training of a model on the corpus.
 
     Rehearse on a CPU, after `make quickstart`: python launch.py cpt --model tiny
-    """
-    _train("cpt", overrides, model, checkpoint, data, output, hardware, precision, peft, config, dry_run, as_json)
-
-
-def cpt_fast(
-    overrides: Overrides = None,
-    model: ModelName = DEFAULT_MODEL,
-    checkpoint: Start = None,
-    data: Data = None,
-    output: Folder = None,
-    hardware: HardwareName = None,
-    precision: Precision = "auto",
-    peft: Peft = None,
-    config: Config = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+    """,
+)
+cpt_fast = _stage(
+    "cpt_fast",
     """Continue the pre-training on the best part of the corpus, in a third of the steps.
 
     Rehearse on a CPU, after `make quickstart`: python launch.py cpt-fast --model tiny
-    """
-    _train("cpt_fast", overrides, model, checkpoint, data, output, hardware, precision, peft, config, dry_run, as_json)
-
-
-def sft(
-    overrides: Overrides = None,
-    model: ModelName = DEFAULT_MODEL,
-    checkpoint: Start = None,
-    data: Chats = None,
-    output: Folder = None,
-    hardware: HardwareName = None,
-    precision: Precision = "auto",
-    peft: Peft = None,
-    config: Config = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
+    """,
+)
+sft = _stage(
+    "sft",
     """Tune a model on cited answers; the loss falls on the answers only.
 
     Rehearse on a CPU, after `make quickstart`: python launch.py sft --model tiny
-    """
-    _train("sft", overrides, model, checkpoint, data, output, hardware, precision, peft, config, dry_run, as_json)
-
-
-def _train(
-    stage: str,
-    overrides: list[str] | None,
-    model: str,
-    checkpoint: Path | None,
-    data: Path | None,
-    output: Path | None,
-    hardware: str | None,
-    precision: str,
-    peft: str | None,
-    config: Path | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    from tools.train import compose, train
-
-    request = make_request(
-        stage,
-        model=model,
-        hardware=hardware,
-        precision=precision,
-        peft=peft,
-        checkpoint=checkpoint,
-        data=data,
-        folder=output,
-        config=config,
-    )
-    if dry_run:
-        print(compose(request, overrides or ()))
-    else:
-        print_result(train(request, overrides or ()), as_json)
+    """,
+)
