@@ -21,6 +21,7 @@ from preprocessing.corpus.settings import Settings
 from preprocessing.errors import UsageError
 from tests.preprocessing.corpus.conftest import make_tokenizer, write_act
 from tests.preprocessing.corpus.test_pipeline import contents
+from tools.commands import corpus
 from tools.corpus_on_slurm import DEFAULT, ROOT, load_slurm_settings, options_of, submit
 
 # As sbatch: the script's own options count, an element of an array gets its number, a job whose predecessor failed
@@ -217,7 +218,7 @@ def test_the_options_of_the_jobs_mean_the_settings_of_the_command(tmp_path: Path
     for settings, overwrite in ((chosen, True), (default, False)):
         seen: list[Any] = []
         monkeypatch.setattr(pipeline, "preprocess", lambda *given, **more: seen.append((given, more)))  # noqa: B023
-        monkeypatch.setattr(launch, "_print", lambda *_: None)
+        monkeypatch.setattr(corpus, "print_result", lambda *_: None)
         given = ([Path("a b"), Path("c")], Path("out"), Path("tokenizer"), settings)
         ended = CliRunner().invoke(launch.app, ["preprocess", *options_of(*given, overwrite)])
         assert ended.exit_code == 0, ended.output
