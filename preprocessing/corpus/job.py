@@ -15,6 +15,7 @@ from preprocessing.corpus.receipts import Receipt, key_of
 from preprocessing.corpus.settings import Settings
 from preprocessing.corpus.slices import cut
 from preprocessing.corpus.tokenizer import TokenizerFacts, load_tokenizer
+from preprocessing.corpus.training_runs import training_runs
 from preprocessing.corpus.writing import WriteTask
 from preprocessing.errors import UsageError
 from preprocessing.formex.inputs import Listing, list_inputs
@@ -70,6 +71,7 @@ def prepare_job(inputs: Sequence[Path], output: Path, tokenizer: Path, settings:
         "tokenizer": facts.sha256,
         TOKENIZER_FOLDER: str(tokenizer.resolve()),
         **{name.replace("_", "-"): value for name, value in settings.to_dict().items()},
+        "training runs": {name: vars(run) for name, run in training_runs().items()},  # the report counts by them
         "version of this code": code_version("instruct"),
     }
     return Job(inputs, listing, settings, facts, output / WORK, described)

@@ -18,20 +18,16 @@ from preprocessing.corpus.packing import packing
 from preprocessing.corpus.report_survey import BINS, Survey, examples, registry_facts, survey
 from preprocessing.corpus.report_warnings import MAX_EPOCHS, warnings_of
 from preprocessing.corpus.settings import Settings
+from preprocessing.corpus.training_runs import TrainingRun, training_runs
 from preprocessing.corpus.writing import Counts
 from preprocessing.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: The recipes' own sizes: sequences a step; what each run reads, in sequences of how many tokens, for how many steps.
-GLOBAL_BATCH = 128
-STEPS = {"cpt": (1_000, 10_000, 40_000), "cpt_fast": (1_000, 4_000, 12_000)}
+#: The dataset of each language that a training run reads.
 DATASETS = {"cpt": TRAIN, "cpt_fast": BEST}
-FAST_SEQUENCE = 3072
 LENGTH_EDGES = (0, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
-# GPTDataset's seed in the recipes.
-TRAINING_SEED = 1234
 
 
 @dataclass
@@ -98,7 +94,7 @@ def build_report(
         },
         "languages": languages,
         "replay": _replay(settings),
-        "runs": {name: _run(name, languages, settings) for name in STEPS},
+        "runs": {name: _run(name, run, languages, settings) for name, run in training_runs().items()},
         "packing": _packing(lengths, settings),
         "types": _by(counts, 2),
         "years": _by(counts, 3),
@@ -154,37 +150,43 @@ def _replay(settings: Settings) -> dict[str, Any] | None:
     return {"share": share, "tokens": int(index_lengths(prefix.resolve())[0].sum(dtype="int64"))}
 
 
-def _run(name: str, languages: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _run(name: str, run: TrainingRun, languages: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """Tokens that a run sees in all, and passes over each language's text at some steps of it."""
-    sequence = settings.seq_length if name == "cpt" else min(FAST_SEQUENCE, settings.seq_length)
+    sequence = _sequence(DATASETS[name], settings)
     of_languages = 1 - (settings.replay[1] if settings.replay else 0)
     texts = {code: (row["tokens"][DATASETS[name]], row["mix_weight"] * of_languages) for code, row in languages.items()}
     if settings.replay and (replay := _replay(settings)):
         texts["replay"] = (replay["tokens"], replay["share"])
-    step = GLOBAL_BATCH * sequence
+    step = run.global_batch_size * sequence
     epochs = {}
     for text, (tokens, weight) in texts.items():
         if tokens and weight:
             epochs[text] = {
                 "share": round(weight, 6),
-                "at_steps": {str(steps): round(steps * step * weight / tokens, 2) for steps in STEPS[name]},
+                "at_steps": {str(steps): round(steps * step * weight / tokens, 2) for steps in run.milestones},
                 f"steps_to_{MAX_EPOCHS}": int(MAX_EPOCHS * tokens / (step * weight)),
             }
     return {
         "dataset": DATASETS[name],
         "sequence_length": sequence,
-        "global_batch": GLOBAL_BATCH,
-        "tokens_at_steps": {str(steps): steps * step for steps in STEPS[name]},
+        "global_batch": run.global_batch_size,
+        "tokens_at_steps": {str(steps): steps * step for steps in run.milestones},
         "epochs": epochs,
     }
+
+
+def _sequence(dataset: str, settings: Settings) -> int:
+    """Tokens a sequence of ``dataset``: those of cpt are a setting of the corpus, those of cpt_fast at most that many."""
+    fast = training_runs()["cpt_fast"].sequence_length
+    return min(fast, settings.seq_length) if dataset == BEST else settings.seq_length
 
 
 def _packing(lengths: Mapping[tuple[str, str], NDArray[Any]], settings: Settings) -> dict[str, Any]:
     """Return what one pass over each dataset gives (see :mod:`preprocessing.corpus.packing`)."""
     found: dict[str, Any] = {}
     for (language, name), values in lengths.items():
-        sequence = min(FAST_SEQUENCE, settings.seq_length) if name == BEST else settings.seq_length
-        cut = packing(values, sequence, TRAINING_SEED).to_dict()
+        sequence = _sequence(name, settings)
+        cut = packing(values, sequence, training_runs()["cpt"].seed).to_dict()
         found.setdefault(language, {})[name] = {"sequence_length": sequence, **cut}
     return found
 
