@@ -176,7 +176,7 @@ def _run(name: str, run: TrainingRun, languages: Mapping[str, Any], settings: Se
 
 
 def _sequence(dataset: str, settings: Settings) -> int:
-    """Tokens a sequence of ``dataset``: those of cpt are a setting of the corpus, those of cpt_fast at most that many."""
+    """Tokens a sequence of ``dataset``: cpt's are a setting of the corpus, cpt_fast's at most as many."""
     fast = training_runs()["cpt_fast"].sequence_length
     return min(fast, settings.seq_length) if dataset == BEST else settings.seq_length
 
