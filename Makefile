@@ -17,9 +17,9 @@ quickstart: ## the whole job, small, on this machine: data, training, comparison
 	./setup.sh
 	$(VENV)/bin/python launch.py quickstart $(if $(FORMEX),--formex "$(FORMEX)") $(if $(OUTPUT),--output "$(OUTPUT)")
 
-test: ## the tests
+test: ## the tests, in a process a core (PYTEST_ARGS="-n 0": in one)
 	./setup.sh --dev
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n auto $(PYTEST_ARGS)
 
 lint: ## style and types: ruff, mypy
 	./setup.sh --dev

@@ -1,10 +1,58 @@
-"""What holds for every test."""
+"""What holds for every test, and how the tests are dealt out where several processes run them (``pytest -n auto``).
+
+A file's tests run in one process, in their order, so that what the file makes once is made once. Some files share
+more than that, see ``TOGETHER``.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from preprocessing.processors import processors
 
 # As recipes.quiet.name_a_chip, for tests that import Megatron or NeMo by themselves and for the programs they start.
 if not Path("/proc/driver/nvidia").exists():
     os.environ.setdefault("TORCH_CUDA_ARCH_LIST", "9.0")
+
+#: Beginnings of paths whose tests share one process.
+TOGETHER = {
+    # one quickstart serves them all
+    "tests/end_to_end/": "end to end",
+    # NeMo, 20 s to import, and the checkpoints of tests/recipes/tiny.py
+    **dict.fromkeys(
+        (
+            *("tests/recipes/", "tests/tools/test_checkpoint.py", "tests/tools/test_train.py"),
+            "tests/tools/evaluation/test_held_out.py",
+        ),
+        "nemo",
+    ),
+    # the archive of real files, unpacked once
+    "tests/real/": "real files",
+}
+# What a process of the tests, with the programs it starts, may need at its peak.
+_MEMORY = 4 << 30
+_MOST = 4  # the end-to-end tests alone take as long as all the others in three processes
+
+
+class ByFile(LoadScopeScheduling):
+    """Deals out whole files, the first collected first: the end-to-end tests, which take longest, at once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A process a core, as far as there is memory."""
+    return max(1, min(processors(), psutil.virtual_memory().total // _MEMORY, _MOST))

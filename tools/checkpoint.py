@@ -6,7 +6,10 @@ The conversion is NeMo's own importer and exporter, completed in ``tools/connect
 from __future__ import annotations
 
 import json
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,9 @@ from recipes.checkpoints import newest_checkpoint
 from recipes.quiet import import_nemo, quiet
 from tools.connectors import exporter_class, importer_class
 from tools.hf_checkpoint import check_tensors, llama_config, open_checkpoint
+
+# by which the processes of a run find each other
+_MEETING_POINT = ("MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,12 @@ def import_checkpoint(source: Path, output: Path, overwrite: bool = False) -> Co
     _check_output(output, overwrite)
     prepare_conversion()
     check_tensors(source)
-    with tempfile.TemporaryDirectory(prefix="tokenizer-") as staging, atomic_folder(output) as partial, quiet():
+    with (
+        tempfile.TemporaryDirectory(prefix="tokenizer-") as staging,
+        atomic_folder(output) as partial,
+        _alone(),
+        quiet(),
+    ):
         importer = importer_class()(str(source.resolve()))
         importer.staging = str(Path(staging) / "tokenizer")
         importer.apply(partial)
@@ -81,7 +92,7 @@ def export_checkpoint(source: Path, output: Path, overwrite: bool = False) -> Co
     checkpoint = newest_checkpoint(source)
     _check_output(output, overwrite)
     prepare_conversion()
-    with atomic_folder(output) as partial, quiet():
+    with atomic_folder(output) as partial, _alone(), quiet():
         exporter = exporter_class()(str(checkpoint.resolve()))
         exporter.apply(partial)
         _write_generation_config(exporter, partial)
@@ -105,6 +116,26 @@ def prepare_conversion() -> None:
         from recipes import cpu
 
         cpu.activate()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Within this block a process group of this process alone can be made, whatever runs beside it.
+
+    NeMo takes the port that the environment names: another run's, where this process was started by one. Without, it
+    looks for a free one and leaves it in the environment, where every program that this process starts later takes it
+    for its own. 0 lets the system choose a port and open it at once.
+    """
+    before = {name: os.environ.get(name) for name in _MEETING_POINT}
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="0")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _check_output(output: Path, overwrite: bool) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.corpus.facts import iter_facts, load_facts
 from preprocessing.corpus.holdout import SplitPlan, articles_to_hold_out
-from preprocessing.corpus.score import PARTS, feature_columns, scores, years_of
+from preprocessing.corpus.score import PARTS, feature_columns, newest_year, scores, years_of
 from preprocessing.corpus.selection import select
 from preprocessing.corpus.settings import Settings
 from preprocessing.split import validation_acts_in_all_languages
@@ -65,11 +65,11 @@ def make_plan(facts: Sequence[Path], settings: Settings) -> Plan:
         plan.left_out[reason.split(":")[0], table["language"][row].as_py()] += 1
         plan.listed.append((table["source"][row].as_py(), reason))
     plan.split = _split(kept, facts, settings)
-    acts = pc.coalesce(kept["base_celex"], kept["id"]).to_pylist()
-    splits = pa.array([plan.split.split_of(act) for act in acts], pa.string())
+    acts = pc.coalesce(kept["base_celex"], kept["id"])
+    splits = pa.array([plan.split.split_of(act) for act in acts.to_pylist()], pa.string())
     years = years_of(kept)
     measured, types = feature_columns(kept), kept["document_type"].to_numpy()
-    total, parts = scores(measured, types, years, int(years.max(initial=0)))
+    total, parts = scores(measured, types, years, newest_year(acts, years))
     columns = [kept["row"].combine_chunks(), splits, pa.array(total), *(pa.array(parts[name]) for name in PARTS)]
     scored = pa.Table.from_arrays(columns, names=plan_schema().names).cast(plan_schema())
     borders = np.searchsorted(kept["slice"].to_numpy(), np.arange(len(facts) + 1)).tolist()

@@ -7,8 +7,9 @@ table, so that a person can look, disagree and change them.
 ==========  ======  ====================================================================================================
 part        weight  what it is
 ==========  ======  ====================================================================================================
-recency     0.20    halves every 15 years from the newest year of the corpus; of a consolidated text the year of its
-                    consolidation counts, as it is the law of that day. Without a date: as if 15 years old.
+recency     0.20    halves every 15 years from the newest year of the corpus (:func:`newest_year`); of a consolidated
+                    text the year of its consolidation counts, as it is the law of that day. Without a date: as if 15
+                    years old.
 kind        0.20    law that binds in general first (regulations and directives), then case law and decisions, then what
                     does not bind, then announcements; corrigenda and annexes alone make no sense by themselves.
 length      0.10    rises from 500 to 5,000 characters (an act with a few articles), stays up to 2 million (the longest
@@ -47,6 +48,8 @@ FEATURES = (
 )
 
 _HALF_LIFE = 15.0
+# This share of the acts may be of later years than the newest one that counts.
+_AHEAD = 0.01
 _KINDS = {
     **dict.fromkeys(("regulation", "directive"), 1.0),
     **dict.fromkeys(("decision", "judgment"), 0.8),
@@ -110,8 +113,25 @@ def years_of(facts: pyarrow.Table) -> np.ndarray:
     return years.cast(pa.int32()).to_numpy(zero_copy_only=False)
 
 
+def newest_year(acts: pyarrow.ChunkedArray, years: np.ndarray) -> int:
+    """Return from which year age counts: the newest one, but for the one act in a hundred with the latest year.
+
+    Some texts are consolidated years ahead, as the law will be once it applies, and some dates are misprints. From the
+    very newest year on, a single act of 2029 would make all others years older. Of two acts or more, one may be ahead.
+
+    Args:
+        acts: the act of each document; texts of one act count once, with the newest of their years.
+        years: of :func:`years_of`; 0 where there is none.
+    """
+    import pyarrow as pa
+
+    table = pa.table({"act": acts, "year": years}).filter(pa.array(years > 0))
+    newest = table.group_by("act").aggregate([("year", "max")])["year_max"].to_numpy()
+    return int(np.quantile(newest, 1 - _AHEAD, method="lower")) if newest.size else 0
+
+
 def scores(
-    measured: Mapping[str, np.ndarray], document_types: np.ndarray, years: np.ndarray, newest_year: int
+    measured: Mapping[str, np.ndarray], document_types: np.ndarray, years: np.ndarray, newest: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the score of each document and its parts, all float32 between 0 and 1.
 
@@ -119,9 +139,9 @@ def scores(
         measured: one array a feature, as of :func:`feature_columns`.
         document_types: names of types.
         years: of :func:`years_of`; 0 where there is none.
-        newest_year: from which age counts; later years are as good as it.
+        newest: the year from which age counts (:func:`newest_year`); later ones are as good as it.
     """
-    age = np.where(years > 0, np.maximum(newest_year - years, 0), _HALF_LIFE)
+    age = np.where(years > 0, np.maximum(newest - years, 0), _HALF_LIFE)
     kinds, kind_of = np.unique(np.asarray(document_types, dtype=str), return_inverse=True)
     parts = {
         "recency": 0.5 ** (age / _HALF_LIFE),

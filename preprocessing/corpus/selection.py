@@ -151,8 +151,7 @@ def select(facts: pyarrow.Table, *, all_versions: bool = False, threshold: float
             ``base_celex``, ``date``, ``consolidated``, ``consolidation_date``, ``characters``, ``text_hash``,
             ``signature``.
         all_versions: keep older versions as well; texts of one act are then no near duplicates of each other.
-        threshold: the similarity of near duplicates of one act; those of different acts are ``(1 + threshold) / 2``
-            similar. 0 keeps them all.
+        threshold: the similarity of near duplicates of one act (see :func:`similarities`). 0 keeps them all.
 
     Raises:
         UsageError: the threshold is above 1 or negative.
@@ -176,15 +175,22 @@ def select(facts: pyarrow.Table, *, all_versions: bool = False, threshold: float
     if threshold:
         signatures = signature_matrix(facts["signature"])
         order = order[decisions.kept[order]]
-        within_act = 2.0 if all_versions else threshold
+        between_acts, within_act = similarities(threshold, all_versions=all_versions)
         for code in np.unique(language):
-            twins, similarity = near_duplicates(
-                signatures, order[language[order] == code], (1 + threshold) / 2, act, within_act
-            )
+            of_language = order[language[order] == code]
+            twins, similarity = near_duplicates(signatures, of_language, between_acts, act, within_act)
             found = np.flatnonzero(twins >= 0)
             decisions.similarity[found] = similarity[found]
             _leave_out(decisions, NEAR_DUPLICATE, found, twins[found])
     return decisions
+
+
+def similarities(threshold: float, *, all_versions: bool) -> tuple[float, float]:
+    """Return from which similarity on texts of different acts, and of one act, are near duplicates.
+
+    The second is above 1, where no pair is, if all versions of an act are kept.
+    """
+    return (1 + threshold) / 2, 2.0 if all_versions else threshold
 
 
 def preference(facts: pyarrow.Table) -> np.ndarray:

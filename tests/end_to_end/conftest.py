@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -25,13 +26,13 @@ class Finished:
     seconds: float
 
 
-def run(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 580) -> Finished:
-    """Run a program of this environment and wait for it."""
+def run(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 580, **variables: str) -> Finished:
+    """Run a program of this environment, with these variables on top, and wait for it."""
     started = time.monotonic()
     done = subprocess.run(
         [str(argument) for argument in arguments],
         cwd=cwd,
-        env=environment(),
+        env=environment() | variables,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -45,9 +46,9 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
 
-def launch(*arguments: str | Path, timeout: float = 580) -> Finished:
+def launch(*arguments: str | Path, timeout: float = 580, **variables: str) -> Finished:
     """Run ``python launch.py ...``."""
-    return run(sys.executable, "launch.py", *arguments, timeout=timeout)
+    return run(sys.executable, "launch.py", *arguments, timeout=timeout, **variables)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,12 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished
     """
     kept = os.environ.get("QUICKSTART")
     output = Path(kept).resolve() if kept else tmp_path_factory.mktemp("end-to-end") / "quickstart"
-    done = launch("quickstart", "--output", output)
+    with socket.socket() as another:
+        # as from a shell or a job where another run goes on: the port that the environment names is taken
+        another.bind(("127.0.0.1", 0))
+        another.listen()
+        port = str(another.getsockname()[1])
+        done = launch("quickstart", "--output", output, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
     assert done.status == 0, done.stderr[-4000:]
     return output, done
 

@@ -29,9 +29,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def runs(nemo_on_cpu: None, tiny: Tiny, folder: Path) -> Iterator[Runs]:
     """One run whose weights are changed after loading, and one whose are not; side by side."""
     checkpoint, blend = tiny.nemo, tiny.blend
+    settings = {"OMP_NUM_THREADS": "1", "MASTER_PORT": "0"}  # the system chooses a port for each
     started = {
-        name: start_python(RUN, checkpoint, blend, folder / name, name, OMP_NUM_THREADS="1")
-        for name in ("spoil", "keep")
+        name: start_python(RUN, checkpoint, blend, folder / name, name, **settings) for name in ("spoil", "keep")
     }
     try:
         done = {}

@@ -31,9 +31,6 @@ ROPE_SCALING: dict[str, Any] = {
 }
 
 
-RANK_VARIABLES = ("MASTER_ADDR", "MASTER_PORT", "RANK", "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE")
-
-
 class Tiny:
     """Everything is made when it is first asked for."""
 
@@ -120,12 +117,10 @@ def edit_json(path: Path, **changes: Any) -> None:
 
 def start_python(code: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
     """Start ``code`` in an interpreter of its own, at the repository root."""
-    # a conversion in this process leaves the address of its own process group behind
-    inherited = {key: value for key, value in os.environ.items() if key not in RANK_VARIABLES}
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=ROOT,
-        env={**inherited, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

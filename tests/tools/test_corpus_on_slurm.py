@@ -19,8 +19,7 @@ import launch
 from preprocessing.corpus import pipeline
 from preprocessing.corpus.settings import Settings
 from preprocessing.errors import UsageError
-from tests.preprocessing.corpus.conftest import make_tokenizer, write_act
-from tests.preprocessing.corpus.test_pipeline import contents
+from tests.preprocessing.corpus.conftest import contents, make_tokenizer, write_act
 from tools.commands import corpus
 from tools.corpus_on_slurm import DEFAULT, ROOT, load_slurm_settings, options_of, submit
 

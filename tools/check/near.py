@@ -9,7 +9,7 @@ import numpy as np
 
 from preprocessing.corpus.holdout import TRAIN
 from preprocessing.corpus.near_duplicates import near_duplicates
-from preprocessing.corpus.selection import NEAR_DUPLICATES, signature_matrix
+from preprocessing.corpus.selection import NEAR_DUPLICATES, signature_matrix, similarities
 from tools.check.manifest import Manifest
 from tools.check.table import Facts
 
@@ -43,11 +43,8 @@ def near_twins(facts: Facts | None, manifest: Manifest | None) -> Twins:
         return twins
     import pyarrow.compute as pc
 
-    # as preprocessing.corpus.selection.select: other acts are compared more strictly, versions asked for not at all
-    within_act = float(asked) if taken_out else NEAR_DUPLICATES
-    between_acts = (1 + within_act) / 2
-    if settings.get("versions") == "all":
-        within_act = 2.0
+    threshold = float(asked) if taken_out else NEAR_DUPLICATES
+    between_acts, within_act = similarities(threshold, all_versions=settings.get("versions") == "all")
     divided = facts.table.filter(facts.table["held_out"])["act"].unique()
     compared = pc.invert(pc.is_in(facts.table["act"], divided))
     acts = facts.table["act"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 
 from preprocessing.corpus.documents import documents_schema, shard_name
+from preprocessing.corpus.output import WORK
+from preprocessing.corpus.pipeline import preprocess
 from preprocessing.corpus.score import PARTS
 from preprocessing.corpus.settings import Settings
 from preprocessing.corpus.tokenizer import SPECIAL_TOKENS
 from preprocessing.document import Article, LegalDocument
+from preprocessing.languages import LANGUAGES
 
 # Llama 3's published splitting rule.
 SPLIT = (
@@ -161,3 +165,36 @@ def write_act(folder: Path, number: int, language: str, articles: int = 12, kind
         encoding="utf-8",
     )
     return folder / f"{stem}.xml"
+
+
+@pytest.fixture(scope="session")
+def acts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six invented acts in five languages, one of them twice, one too short, one in no language of ours, one broken."""
+    folder = tmp_path_factory.mktemp("formex")
+    for language in LANGUAGES:
+        for number in range(1, 7):
+            write_act(folder / language, number, language, kind="DIR" if number == 3 else "REG")
+    again = write_act(folder / "again", 1, "en")
+    again.write_bytes(again.read_bytes() + b"\n")  # the same text, but not the same file
+    write_act(folder / "short", 7, "en", articles=0)
+    (folder / "broken.xml").write_text("<ACT><TITLE>")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(acts: Path, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("corpus") / "out"
+    preprocess([acts], output, tokenizer_folder, settings(shards=4), workers=1)
+    return output
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The corpus, without what is kept for the next run."""
+    files = (path for path in folder.rglob("*") if path.is_file() and folder / WORK not in path.parents)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def rows_of(corpus: Path) -> list[dict]:
+    import pyarrow.parquet as pq
+
+    return [row for path in sorted((corpus / "documents").glob("*.parquet")) for row in pq.read_table(path).to_pylist()]

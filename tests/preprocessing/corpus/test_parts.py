@@ -11,8 +11,7 @@ from preprocessing.corpus.parts import do_part, parse_part
 from preprocessing.corpus.pipeline import preprocess
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import locked_folder
-from tests.preprocessing.corpus.conftest import settings, write_act
-from tests.preprocessing.corpus.test_pipeline import contents
+from tests.preprocessing.corpus.conftest import contents, settings, write_act
 
 
 @pytest.fixture(scope="module")

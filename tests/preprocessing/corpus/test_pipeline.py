@@ -1,14 +1,9 @@
+"""What one run makes of a folder of FORMEX, and what of it does not depend on how it is run."""
+
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,46 +13,11 @@ import xxhash
 from preprocessing.corpus import engines
 from preprocessing.corpus.blend import load_blend
 from preprocessing.corpus.documents import iter_documents
-from preprocessing.corpus.output import WORK
-from preprocessing.corpus.pipeline import dry_run, preprocess
+from preprocessing.corpus.pipeline import preprocess
 from preprocessing.corpus.registry import Registry
 from preprocessing.errors import RecipeError, UsageError
-from tests.preprocessing.corpus.conftest import make_tokenizer, settings, write_act
-
-LANGUAGES = ("en", "fr", "de", "es", "pt")
-
-
-@pytest.fixture(scope="module")
-def acts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six invented acts in five languages, one of them twice, one too short, one in no language of ours, one broken."""
-    folder = tmp_path_factory.mktemp("formex")
-    for language in LANGUAGES:
-        for number in range(1, 7):
-            write_act(folder / language, number, language, kind="DIR" if number == 3 else "REG")
-    again = write_act(folder / "again", 1, "en")
-    again.write_bytes(again.read_bytes() + b"\n")  # the same text, but not the same file
-    write_act(folder / "short", 7, "en", articles=0)
-    (folder / "broken.xml").write_text("<ACT><TITLE>")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def corpus(acts: Path, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("corpus") / "out"
-    preprocess([acts], output, tokenizer_folder, settings(shards=4), workers=1)
-    return output
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """The corpus, without what is kept for the next run."""
-    files = (path for path in folder.rglob("*") if path.is_file() and folder / WORK not in path.parents)
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def rows_of(corpus: Path) -> list[dict]:
-    import pyarrow.parquet as pq
-
-    return [row for path in sorted((corpus / "documents").glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+from preprocessing.languages import LANGUAGES
+from tests.preprocessing.corpus.conftest import contents, rows_of, settings, write_act
 
 
 def test_every_language_has_training_and_validation_text(corpus: Path):
@@ -170,73 +130,6 @@ def test_other_shards_give_the_same_documents_and_counts(corpus: Path, acts: Pat
     assert [entry.tokens for entry in blends[0].train] == [entry.tokens for entry in blends[1].train]
 
 
-def test_a_finished_folder_is_left_as_it_is(corpus: Path, acts: Path, tokenizer_folder: Path):
-    before = {path: path.stat().st_mtime_ns for path in corpus.rglob("*")}
-    summary = preprocess([acts], corpus, tokenizer_folder, settings(shards=4))
-    assert summary.up_to_date and "up to date" in summary.text()
-    assert {path: path.stat().st_mtime_ns for path in corpus.rglob("*")} == before
-
-
-def test_other_settings_or_inputs_are_refused_without_overwrite(acts: Path, tokenizer_folder: Path, tmp_path: Path):
-    source = tmp_path / "in"
-    for number in (1, 2):
-        write_act(source, number, "en")
-    preprocess([source], tmp_path / "out", tokenizer_folder, settings(shards=1), workers=1)
-    with pytest.raises(UsageError, match="other seed"):
-        preprocess([source], tmp_path / "out", tokenizer_folder, settings(shards=1, seed=7), workers=1)
-    write_act(source, 3, "en")
-    with pytest.raises(UsageError, match="other input files"):
-        preprocess([source], tmp_path / "out", tokenizer_folder, settings(shards=1), workers=1)
-    summary = preprocess([source], tmp_path / "out", tokenizer_folder, settings(shards=1), workers=1, overwrite=True)
-    assert summary.report["documents"]["kept"] == 3
-
-
-def test_one_act_gives_its_last_articles_to_validation(tokenizer_folder: Path, tmp_path: Path):
-    for language in LANGUAGES:
-        write_act(tmp_path / "in" / language, 1, language, articles=20)
-    summary = preprocess([tmp_path / "in"], tmp_path / "out", tokenizer_folder, settings(), workers=1)
-    rows = rows_of(tmp_path / "out")
-    for language in LANGUAGES:
-        train = next(row for row in rows if row["language"] == language and row["split"] == "train")
-        validation = next(row for row in rows if row["language"] == language and row["split"] == "validation")
-        assert [article["number"] for article in validation["articles"]] == ["19", "20"]
-        assert "[1/19]" in validation["text"] and "[1/18]" not in validation["text"]
-        assert "[1/18]" in train["text"] and "[1/19]" not in train["text"] and "[1/20]" not in train["text"]
-    assert summary.report["split"]["held_out_articles"] == {"32099R0001": ["19", "20"]}
-    assert "last articles (19 to 20)" in summary.text()
-    assert Registry.load(tmp_path / "out").has_article("32099R0001", "20")
-
-
-def test_a_language_without_validation_text_is_named(tokenizer_folder: Path, tmp_path: Path):
-    for number in (1, 2, 3):
-        write_act(tmp_path / "in", number, "en")
-    write_act(tmp_path / "in", 4, "pt", articles=1)
-    summary = preprocess(
-        [tmp_path / "in"], tmp_path / "out", tokenizer_folder, settings(languages=("en", "pt")), workers=1
-    )
-    assert "No validation text in Portuguese" in summary.text()
-
-
-def test_the_one_act_of_a_language_gives_its_last_articles_in_every_language(tokenizer_folder: Path, tmp_path: Path):
-    for number in (1, 2, 3):
-        write_act(tmp_path / "in", number, "en")
-    write_act(tmp_path / "in", 2, "pt")
-    summary = preprocess([tmp_path / "in"], tmp_path / "out", tokenizer_folder, settings(), workers=1)
-    assert summary.report["split"]["held_out_articles"] == {"32099R0002": ["12"]}
-    texts = {(row["language"], row["split"], row["base_celex"]): row["text"] for row in rows_of(tmp_path / "out")}
-    for language in ("en", "pt"):
-        assert "[2/12]" in texts[language, "validation", "32099R0002"]
-        assert "[2/12]" not in texts[language, "train", "32099R0002"]
-    assert sum(split == "validation" for _, split, _ in texts) == 3
-
-
-def test_only_the_languages_asked_for_are_kept(acts: Path, tokenizer_folder: Path, tmp_path: Path):
-    summary = preprocess([acts], tmp_path / "out", tokenizer_folder, settings(languages=("fr", "de")), workers=1)
-    assert set(summary.report["languages"]) == {"fr", "de"}
-    assert summary.report["documents_left_out"]["language not asked for"] == {"en": 8, "es": 6, "pt": 6}
-    assert {document.language for document in iter_documents(tmp_path / "out")} == {"fr", "de"}
-
-
 def test_wrong_arguments_are_refused_before_anything_is_written(acts: Path, tokenizer_folder: Path, tmp_path: Path):
     output = tmp_path / "out"
     with pytest.raises(UsageError, match="unknown language 'xx'"):
@@ -268,156 +161,3 @@ def test_input_without_a_usable_document_is_an_error_that_leaves_nothing(tokeniz
         with pytest.raises(RecipeError):
             preprocess([source], tmp_path / "out", tokenizer_folder, settings(languages=("en",)), workers=1)
         assert not any((tmp_path / "out").glob("*"))
-
-
-RUN = """
-import resource, sys
-from pathlib import Path
-from preprocessing.corpus import engines
-from preprocessing.corpus.pipeline import preprocess
-from preprocessing.errors import RecipeError
-from tests.preprocessing.corpus.conftest import settings
-engines.BYTES_PER_WORKER = 1
-if __name__ == "__main__":
-    limit = int(sys.argv[4])
-    if limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # the system refuses to write on, as on a full disk
-    try:
-        source, output, tokenizer = map(Path, sys.argv[1:4])
-        preprocess([source], output, tokenizer, settings(shards=4), workers=int(sys.argv[5]))
-    except RecipeError as error:
-        sys.exit(f"error: {error}")
-"""
-
-
-def command(script: Path, *arguments: object) -> list[str]:
-    script.write_text(RUN, encoding="utf-8")
-    return [sys.executable, str(script), *map(str, arguments)]
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("limit", [5_000, 20_000, 40_000])
-def test_a_full_disk_is_one_clear_sentence_and_leaves_nothing(acts, tokenizer_folder, tmp_path, limit, workers):
-    arguments = (acts, tmp_path / "out", tokenizer_folder, limit, workers)
-    done = subprocess.run(
-        command(tmp_path / "run.py", *arguments),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-    )
-    assert done.returncode == 1
-    assert "the disk is full" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
-    assert [path.name for path in (tmp_path / "out").iterdir()] in ([], [WORK])
-
-
-def test_a_killed_run_leaves_nothing_that_looks_whole_and_the_next_one_ends(acts, corpus, tokenizer_folder, tmp_path):
-    process = subprocess.Popen(
-        command(tmp_path / "run.py", acts, tmp_path / "out", tokenizer_folder, 0, 2),
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-    )
-    staged = tmp_path / "out" / WORK / "write"
-    deadline = time.monotonic() + 60
-    while not staged.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"building.partial", WORK}
-    preprocess([acts], tmp_path / "out", tokenizer_folder, settings(shards=4), workers=1)
-    assert contents(tmp_path / "out") == contents(corpus)
-
-
-@pytest.mark.slow
-def test_killed_twenty_times_at_random_it_ends_with_the_same_bytes(acts, corpus, tokenizer_folder, tmp_path):
-    out = tmp_path / "out"
-    chances = random.Random(20160427)
-    for _ in range(20):
-        process = subprocess.Popen(
-            command(tmp_path / "run.py", acts, out, tokenizer_folder, 0, 2),
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-        )
-        try:
-            process.wait(timeout=chances.uniform(1, 12))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        if (out / "manifest.json").exists():  # it was faster: once more, from the middle
-            assert contents(out) == contents(corpus)
-            (out / "manifest.json").unlink()
-            shutil.rmtree(out / chances.choice(["cpt", "documents"]))
-    preprocess([acts], out, tokenizer_folder, settings(shards=4), workers=1)
-    assert contents(out) == contents(corpus)
-
-
-def times(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-
-
-def test_other_settings_do_not_read_the_inputs_again(acts: Path, tokenizer_folder: Path, tmp_path: Path):
-    out = tmp_path / "out"
-    preprocess([acts], out, tokenizer_folder, settings(shards=4), workers=1)
-    before = times(out / WORK / "read")
-    other = make_tokenizer(tmp_path / "tokenizer", vocab_size=350)
-    chosen = settings(shards=4, seed=7, near_duplicates=0.9, best_share=0.2)
-    preprocess([acts], out, other, chosen, workers=1, overwrite=True)
-    assert times(out / WORK / "read") == before
-    preprocess([acts], tmp_path / "fresh", other, chosen, workers=1)
-    assert contents(out) == contents(tmp_path / "fresh")
-
-
-def test_a_staged_file_damaged_after_its_receipt_is_made_again(acts, corpus, tokenizer_folder, tmp_path):
-    out = tmp_path / "out"
-    preprocess([acts], out, tokenizer_folder, settings(shards=4, seed=7), workers=1)
-    staged = out / WORK / "read" / "00001.arrow"
-    data = bytearray(staged.read_bytes())
-    data[len(data) // 2] ^= 1
-    staged.write_bytes(data)
-    preprocess([acts], out, tokenizer_folder, settings(shards=4), workers=1, overwrite=True)
-    assert contents(out) == contents(corpus)
-
-
-def test_a_dry_run_says_what_is_missing_and_writes_nothing(acts: Path, tokenizer_folder: Path, tmp_path: Path):
-    out = tmp_path / "out"
-    found = dry_run([acts], out, tokenizer_folder, settings(shards=4))
-    assert (found.slices, found.slices_to_read, found.up_to_date) == (4, 4, False) and not out.exists()
-    preprocess([acts], out, tokenizer_folder, settings(shards=4), workers=1)
-    assert dry_run([acts], out, tokenizer_folder, settings(shards=4)).up_to_date
-    found = dry_run([acts], out, tokenizer_folder, settings(shards=4, seed=7))
-    assert (found.slices_to_read, found.up_to_date, found.replaces) == (0, False, True)
-    assert "0 of 4 slices" in found.text() and "--overwrite" in found.text()
-
-
-def test_shares_may_be_chosen_and_general_text_has_its_place(acts: Path, tokenizer_folder: Path, tmp_path: Path):
-    preprocess([acts], tmp_path / "general", tokenizer_folder, settings(languages=("en",)), workers=1)
-    general = tmp_path / "general" / "cpt" / "en" / "train"
-    chosen = settings(languages=("en", "fr"), shares={"en": 1, "fr": 3}, replay=(general, 0.2))
-    preprocess([acts], tmp_path / "out", tokenizer_folder, chosen, workers=1)
-    for file, name in (("blend.yaml", "train"), ("blend_fast.yaml", "best")):
-        blend = load_blend(tmp_path / "out" / "cpt" / file)
-        assert [entry.prefix.name for entry in blend.train] == [name, name, "train"]
-        assert {entry.language: entry.weight for entry in blend.train} == pytest.approx(
-            {"en": 0.2, "fr": 0.6, "replay": 0.2}
-        )
-        assert {entry.language for entry in blend.validation} == {"en", "fr"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"shares": {"en": 1.0}}, "must name each of"),
-        ({"shares": {"en": 1, "fr": 1, "de": 1, "es": 1, "pt": 0}}, "must be positive"),
-        ({"replay": (Path("general"), 2.0)}, "must lie between 0 and 1"),
-        ({"versions": "oldest"}, "must be newest or all"),
-        ({"best_share": 1.5}, "--best-share must lie"),
-    ],
-)
-def test_wrong_choices_are_refused_by_name(changes: dict, message: str):
-    with pytest.raises(UsageError, match=message):
-        settings(**changes)
-
-
-def test_another_tokenizer_is_another_corpus(acts: Path, tokenizer_folder: Path, corpus: Path, tmp_path: Path):
-    other = make_tokenizer(tmp_path / "tokenizer", vocab_size=350)
-    with pytest.raises(UsageError, match="other tokenizer"):
-        preprocess([acts], corpus, other, settings(shards=4))

@@ -18,8 +18,7 @@ from preprocessing.corpus.pipeline import preprocess
 from preprocessing.corpus.ray_engine import RayEngine
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.pool import WorkerDiedError
-from tests.preprocessing.corpus.conftest import settings, write_act
-from tests.preprocessing.corpus.test_pipeline import contents
+from tests.preprocessing.corpus.conftest import contents, settings, write_act
 
 ray = pytest.importorskip("ray")
 

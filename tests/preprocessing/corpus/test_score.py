@@ -11,6 +11,7 @@ from preprocessing.corpus.score import (
     best,
     feature_columns,
     features,
+    newest_year,
     scores,
     years_of,
 )
@@ -25,12 +26,12 @@ def document(text: str = "", **changes: object) -> LegalDocument:
 
 
 def score(
-    *documents: LegalDocument, years: list[int] | None = None, newest_year: int = 2099
+    *documents: LegalDocument, years: list[int] | None = None, newest: int = 2099
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     measured = [features(item) for item in documents]
     columns = {name: np.array([item[name] for item in measured]) for name in FEATURES}
     types = np.array([item.document_type for item in documents])
-    return scores(columns, types, np.array(years or [2099] * len(documents)), newest_year)
+    return scores(columns, types, np.array(years or [2099] * len(documents)), newest)
 
 
 def part(name: str, *documents: LegalDocument, **options: object) -> list[float]:
@@ -93,9 +94,36 @@ def test_the_total_is_the_weighted_mean_of_the_parts():
 
 def test_newer_law_is_better_and_half_is_left_after_fifteen_years():
     act = document(SENTENCE)
-    recency = part("recency", act, act, act, act, years=[2099, 2084, 2069, 0], newest_year=2099)
+    recency = part("recency", act, act, act, act, years=[2099, 2084, 2069, 0])
     assert recency == pytest.approx([1, 0.5, 0.25, 0.5])
-    assert part("recency", act, years=[2101], newest_year=2099) == [1]
+    assert part("recency", act, years=[2101]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("years", "newest"),
+    [
+        ([2099], 2099),
+        ([2099, 2100], 2099),
+        ([2090, 2099, 2099, 2150], 2099),
+        ([2000 + place % 100 for place in range(1000)], 2098),
+        ([2098] * 100 + [2099] * 2, 2098),
+        ([2098] * 100 + [2099] * 3, 2099),
+        ([0, 0, 2050], 2050),
+        ([0], 0),
+        ([], 0),
+    ],
+)
+def test_one_act_in_a_hundred_may_be_ahead_of_the_newest_year(years, newest):
+    acts = pa.chunked_array([[f"act {place}" for place in range(len(years))]], pa.string())
+    assert newest_year(acts, np.array(years, np.int32)) == newest
+
+
+def test_an_act_consolidated_years_ahead_does_not_make_the_others_older():
+    years = np.array([2090, 2099, *[2129] * 5], np.int32)
+    acts = pa.chunked_array([["old", "new", *["ahead"] * 5]])  # in five languages
+    assert newest_year(acts, years) == 2099
+    one = document(SENTENCE)
+    assert part("recency", one, one, years=[2099, 2129], newest=newest_year(acts, years)) == [1, 1]
 
 
 def test_binding_law_comes_before_announcements():

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from preprocessing.corpus.pipeline import preprocess
 from tests.preprocessing.corpus.conftest import make_tokenizer, settings
 from tools.check.manifest import hash_file
+from tools.check.report import FAILED, CheckReport
 from tools.sample.corpus import write_sample
 
 
@@ -71,3 +73,26 @@ def edit_rows(folder: Path, change: Callable[[list[dict[str, Any]]], None], shar
     change(rows)
     pq.write_table(pa.Table.from_pylist(rows, table.schema), file)
     reseal(folder)
+
+
+def failed(report: CheckReport) -> dict[str, str]:
+    """Return what is broken: the checks that failed, with their problems in one text."""
+    assert report.exit_status == (1 if any(item.problems for item in report.checks) else 0)
+    return {item.name: "; ".join(item.problems) for item in report.checks if item.state == FAILED}
+
+
+def change_bytes(path: Path, place: int, value: bytes) -> None:
+    data = bytearray(path.read_bytes())
+    data[place : place + len(value)] = value
+    path.write_bytes(data)
+
+
+def ids_of(folder: Path, name: str) -> np.ndarray:
+    return np.memmap(folder / "cpt" / f"{name}.bin", np.uint16, mode="r+")
+
+
+def change_settings(folder: Path, changes: dict) -> None:
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["settings"] |= changes
+    path.write_text(json.dumps(manifest))
