@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,7 @@ def shares_plot(report: Mapping[str, Any]) -> str:
         axes.invert_yaxis()
         axes.set_xlabel("share of tokens (%)")
         axes.margins(x=0.12)
-        axes.legend(fontsize=8, loc="lower right")
+        _legend_above(axes)
     return result[0]
 
 
@@ -64,7 +64,7 @@ def types_plot(report: Mapping[str, Any]) -> str:
         axes.invert_yaxis()
         axes.set_xlabel("tokens")
         axes.xaxis.set_major_formatter(_thousands())
-        axes.legend(fontsize=8, loc="lower right")
+        _legend_above(axes)
     return result[0]
 
 
@@ -82,7 +82,7 @@ def years_plot(report: Mapping[str, Any]) -> str:
         axes.set_xlabel("year")
         axes.set_ylabel("tokens")
         axes.yaxis.set_major_formatter(_thousands())
-        axes.legend(fontsize=8)
+        _legend_above(axes)
     return result[0]
 
 
@@ -92,13 +92,13 @@ def lengths_plot(report: Mapping[str, Any]) -> str:
         axes = figure.subplots()
         lengths = report["lengths"]
         labels = [_short(edge) for edge in lengths["edges"]]
-        for number, language in enumerate(name for name in lengths if name != "edges"):
+        for number, language in _numbered(report, lengths):
             _line(axes, range(len(labels)), lengths[language]["histogram"], number, _name(report, language))
         axes.set_xticks(range(len(labels)), labels)
         axes.set_xlabel("tokens a document, from (to the next mark)")
         axes.set_ylabel("documents (%)")
         axes.set_ylim(bottom=0)
-        axes.legend(fontsize=8)
+        _legend_above(axes)
     return result[0]
 
 
@@ -109,9 +109,9 @@ def scores_plot(report: Mapping[str, Any]) -> str:
         panels = figure.subplots(2, 3, sharex=True).flat
         middles = [(number + 0.5) / scores["bins"] for number in range(scores["bins"])]
         for axes, name in zip(panels, (SCORE, *PARTS), strict=True):
-            for number, language in enumerate(scores.get(name, {})):
+            for number, language in _numbered(report, scores.get(name, {})):
                 _line(axes, middles, scores[name][language], number, _name(report, language))
-                if name == SCORE and language in report["languages"]:
+                if name == SCORE:
                     best = report["languages"][language]["best_score"]
                     axes.axvline(best, color=_COLOURS[number % len(_COLOURS)], linestyle="--", linewidth=1)
             axes.set_title(name, fontsize=9, fontweight="bold" if name == SCORE else "normal")
@@ -119,7 +119,9 @@ def scores_plot(report: Mapping[str, Any]) -> str:
             axes.set_ylim(bottom=0)
         figure.supxlabel("from 0 to 1", fontsize=9)
         figure.supylabel("documents (%)", fontsize=9)
-        figure.axes[0].legend(fontsize=7)
+        figure.legend(
+            *figure.axes[0].get_legend_handles_labels(), fontsize=8, loc="outside upper right", ncols=len(_COLOURS)
+        )
     return result[0]
 
 
@@ -144,6 +146,16 @@ def _drawing(title: str, width: float, height: float) -> Iterator[tuple[Figure, 
     drawing = re.sub(r' id="[A-Za-z]\w*_\d+"', "", drawing)
     result.append(f'<figure role="img" aria-label="{escape(title)}"><figcaption>{escape(title)}</figcaption>{drawing}')
     result[0] += "</figure>"
+
+
+def _numbered(report: Mapping[str, Any], there: Container[str]) -> Iterator[tuple[int, str]]:
+    """Yield the languages that are ``there`` with the number of their colour, which is the same in every plot."""
+    return ((number, language) for number, language in enumerate(report["languages"]) if language in there)
+
+
+def _legend_above(axes: Axes) -> None:
+    """Where no bar can hide it."""
+    axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(_COLOURS), borderaxespad=0)
 
 
 def _stack(axes: Axes, report: Mapping[str, Any], what: str, names: Sequence[str], draw: Any, base: str) -> None:

@@ -11,8 +11,9 @@ from preprocessing.corpus.indexed import IndexedWriter, index_lengths
 from preprocessing.corpus.packing import packing
 from preprocessing.corpus.pipeline import preprocess
 from preprocessing.corpus.report_html import render
+from preprocessing.corpus.report_plots import lengths_plot, scores_plot
 from preprocessing.corpus.report_survey import BINS, examples, registry_facts
-from tests.preprocessing.corpus.conftest import settings, write_act
+from tests.preprocessing.corpus.conftest import rows_of, settings, write_act
 
 SEQUENCE = 256
 
@@ -47,12 +48,6 @@ def some_tokens() -> Any:
 @pytest.fixture(scope="module")
 def report(corpus: Path) -> dict[str, Any]:
     return json.loads((corpus / "report.json").read_text(encoding="utf-8"))
-
-
-def rows_of(corpus: Path) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    return [row for path in sorted((corpus / "documents").glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
 
 
 def test_documents_and_tokens_are_those_of_the_table(corpus: Path, report: dict[str, Any]):
@@ -212,6 +207,12 @@ def test_a_date_that_cannot_be_right_does_not_stretch_the_plot(report: dict[str,
     usual, wrong = report["years"]["2099"], {**report["years"]["2099"], "tokens": 1}
     page = render({**report, "years": {"0001": wrong, "2099": usual}})
     assert len(page) < 1.1 * len(render(report))
+
+
+def test_a_language_has_the_same_colour_in_every_plot(report: dict[str, Any]):
+    backwards = {name: dict(reversed(rows.items())) for name, rows in report["scores"].items() if name != "bins"}
+    assert scores_plot({**report, "scores": {"bins": BINS, **backwards}}) == scores_plot(report)
+    assert lengths_plot({**report, "lengths": dict(reversed(report["lengths"].items()))}) == lengths_plot(report)
 
 
 def test_text_of_documents_cannot_become_part_of_the_page(report: dict[str, Any]):
