@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -19,6 +20,12 @@ from preprocessing.processors import processors
 # As recipes.quiet.name_a_chip, for tests that import Megatron or NeMo by themselves and for the programs they start.
 if not Path("/proc/driver/nvidia").exists():
     os.environ.setdefault("TORCH_CUDA_ARCH_LIST", "9.0")
+
+# Seconds say nothing of a function while another process of the tests is at work (or compiles, in a first call).
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 #: Beginnings of paths whose tests share one process.
 TOGETHER = {

@@ -34,7 +34,7 @@ def read_with_megatron(prefix: Path) -> list[list[int]]:
 documents_of = st.lists(st.lists(st.integers(0, LLAMA_VOCABULARY - 1), min_size=1, max_size=30), min_size=1, max_size=8)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(documents_of)
 def test_megatron_reads_back_what_was_written(documents: list[list[int]]):
     with tempfile.TemporaryDirectory() as folder:
@@ -42,7 +42,7 @@ def test_megatron_reads_back_what_was_written(documents: list[list[int]]):
         assert read_with_megatron(prefix) == documents
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(documents_of, min_size=1, max_size=4))
 def test_merged_parts_are_what_one_writer_would_have_written(parts: list[list[list[int]]]):
     with tempfile.TemporaryDirectory() as name:

@@ -5,7 +5,7 @@ import unicodedata
 import numpy as np
 import pytest
 import xxhash
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from preprocessing.corpus.shingles import NO_WORDS, PERMUTATIONS, Fingerprints, fingerprints
@@ -31,7 +31,6 @@ def text_of(words: list[str]) -> str:
     return " ".join(words)
 
 
-@settings(deadline=None)  # the first call compiles
 @given(any_text)
 @example("")
 @example(" \n ")
@@ -41,7 +40,6 @@ def test_the_hash_is_that_of_the_composed_text_with_single_spaces(text):
     assert Fingerprints().scan(text)[0] == xxhash.xxh3_64_intdigest(folded.encode())
 
 
-@settings(deadline=None)  # the first call compiles
 @given(st.lists(any_text, max_size=5))
 def test_texts_do_not_depend_on_those_taken_before(texts):
     hashes, signatures = fingerprints(texts)
@@ -53,7 +51,6 @@ def test_texts_do_not_depend_on_those_taken_before(texts):
         assert (signature == signatures[row]).all()
 
 
-@settings(deadline=None)  # the first call compiles
 @given(any_text)
 def test_the_number_of_shingles_follows_from_the_number_of_words(text):
     found = Fingerprints().scan(text)[1]

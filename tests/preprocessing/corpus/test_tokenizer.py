@@ -50,7 +50,7 @@ def test_begin_of_text_stands_once_in_front(hugging_face, encoder: Encoder):
     assert encoder.encode(["Article 1"])[0][0] == begin
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5))
 def test_any_text_gives_the_tokens_of_hugging_face(hugging_face, encoder: Encoder, texts: list[str]):
     expected = [[*hugging_face(text)["input_ids"], hugging_face.eos_token_id] for text in texts]

@@ -91,7 +91,7 @@ def test_the_fast_encoder_gives_the_same_tokens(tokenizer_folder: Path, sample_t
         assert row.tolist() == [*reference.encode(text).ids, facts.end_of_text_id]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(max_size=80))
 def test_the_fast_encoder_agrees_on_any_text(text: str, tokenizer_folder: Path) -> None:
     encoder = Encoder(load_tokenizer(tokenizer_folder))
