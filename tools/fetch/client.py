@@ -148,6 +148,8 @@ class Client:
             answer.timed_out = True
         except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             answer.reason = f"redirect that leads nowhere: {error}"
+        except httpx.ConnectError as error:
+            answer.reason, answer.again = f"no connection to {error.request.url.host}: {error}", True
         except httpx.RequestError as error:  # httpx also raises it for a body shorter than its Content-Length
             answer.reason, answer.again = f"connection broken: {error or type(error).__name__}", True
         return answer
