@@ -219,7 +219,8 @@ def test_no_more_connections_than_allowed(cellar: Cellar, ask: Ask, tmp_path: Pa
 def test_a_server_that_is_down_is_given_up(cellar: Cellar, ask: Ask, tmp_path: Path) -> None:
     numbers = [f"32099R0{number}" for number in range(200, 300)]
     request = ask(*numbers, base_url="http://127.0.0.1:9/", connections=1, attempts=2, give_up_after=3)
-    with pytest.raises(RecipeError, match=r"3 documents failed in a row.*no connection to 127\.0\.0\.1: .*goes on from what is finished"):
+    said = r"3 documents failed in a row.*no connection to 127\.0\.0\.1: .*goes on from what is finished"
+    with pytest.raises(RecipeError, match=said):
         fetch(tmp_path, request)
     assert len(rows(tmp_path)) == 3
 
