@@ -45,7 +45,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "test-set": data.test_set,
     },
     "Model": {"import": model.import_, "export": model.export, "compare": model.compare},
-    "Training": {"cpt": training.cpt, "cpt-fast": training.cpt_fast, "sft": training.sft},
+    "Training": {"cpt": training.cpt, "cpt-fast": training.cpt_fast, "sft": training.sft, "job": training.job},
 }
 for panel, commands in COMMANDS.items():
     for name, command in commands.items():

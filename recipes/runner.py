@@ -16,33 +16,44 @@ from pathlib import Path
 
 import nemo_run as run
 
-from preprocessing.errors import RecipeError
+from preprocessing.errors import RecipeError, UsageError
 from preprocessing.processors import processors
 from recipes.callbacks import CONSOLE_LOG
 from recipes.run_guard import LAUNCHER_VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
+_SHUTDOWN_SECONDS = 1800
 
 
 def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
     """Train ``recipe`` on this machine and wait for it.
 
+    Where the recipe has several nodes, this is called on each of them, with ``MASTER_ADDR``, ``MASTER_PORT`` and
+    ``NODE_RANK`` (or Slurm's ``SLURM_NODEID``) in the environment, and a ``folder`` that all see.
+
     Raises:
+        UsageError: several nodes, and no word which of them this is.
         RecipeError: a process of the run failed. (NeMo-Run by itself reports success whatever its job did.)
     """
+    nodes = int(recipe.trainer.num_nodes)
+    node = _node(nodes)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.txt").write_text(f"{recipe!r}\n", encoding="utf-8")
     console = folder / CONSOLE_LOG
-    console.write_text("", encoding="utf-8")
-    jobs = folder / "logs" / "nemo_run"
+    if node == 0:
+        (folder / "recipe.txt").write_text(f"{recipe!r}\n", encoding="utf-8")
+        console.write_text("", encoding="utf-8")
+    jobs = folder / "logs" / "nemo_run" / (f"node{node}" if nodes > 1 else "")
     # torchrun is started by name, and an interpreter that was called by its path has not put its folder on PATH
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     executor = run.LocalExecutor(
-        ntasks_per_node=int(recipe.trainer.devices), launcher="torchrun", env_vars=_environment(recipe)
+        nodes=nodes,
+        ntasks_per_node=int(recipe.trainer.devices),
+        launcher="torchrun",
+        env_vars=_environment(recipe),
     )
     # clean_mode: NeMo-Run's own banners are about its experiment database, which nobody here asks for
     with (
-        _shown(console),
+        _shown(console) if node == 0 else contextlib.nullcontext(),
         _ctrl_c_cancels() as running,  # outside the experiment, which waits for its jobs when its block is left
         run.Experiment(name, base_dir=str(jobs), clean_mode=True, log_level="ERROR") as experiment,
     ):
@@ -54,6 +65,23 @@ def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
         raise RecipeError(f"the {name} run failed: {_reason(jobs)} (logs: {jobs}; the same command tries again)")
 
 
+def _node(nodes: int) -> int:
+    """Return which of the run's nodes this is.
+
+    Raises:
+        UsageError: nobody says.
+    """
+    if nodes == 1:
+        return 0
+    rank = os.environ.get("NODE_RANK") or os.environ.get("SLURM_NODEID")
+    if rank is None or not (os.environ.get("MASTER_ADDR") and os.environ.get("MASTER_PORT")):
+        raise UsageError(
+            f"a run on {nodes} nodes is started on each of them, by --executor slurm, or by hand with MASTER_ADDR, "
+            "MASTER_PORT and NODE_RANK set"
+        )
+    return int(rank)
+
+
 def _environment(recipe: run.Partial) -> dict[str, str]:
     """What the ranks need: this project on their path, this interpreter's programs, a fair share of the cores."""
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
@@ -62,6 +90,8 @@ def _environment(recipe: run.Partial) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "TOKENIZERS_PARALLELISM": "false",
         LAUNCHER_VARIABLE: str(os.getpid()),
+        # where a scheduler signals every process: torchrun's 30 s after SIGTERM are too few for a large checkpoint
+        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(_SHUTDOWN_SECONDS),
     }
     if recipe.trainer.accelerator == "cpu":
         variables["OMP_NUM_THREADS"] = str(max(1, processors() // int(recipe.trainer.devices)))

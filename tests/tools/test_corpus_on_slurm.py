@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,51 +17,19 @@ import launch
 from preprocessing.corpus import pipeline
 from preprocessing.corpus.settings import Settings
 from preprocessing.errors import UsageError
+from recipes.executors.script import ROOT
+from recipes.executors.settings import FOLDER, load_slurm
 from tests.preprocessing.corpus.conftest import contents, make_tokenizer, write_act
-from tools.commands import corpus
-from tools.corpus_on_slurm import DEFAULT, ROOT, load_slurm_settings, options_of, submit
-
-# As sbatch: the script's own options count, an element of an array gets its number, a job whose predecessor failed
-# never starts. It runs the job at once and ends when the job has.
-SBATCH = """#!/usr/bin/env bash
-echo "$*" >> "$FAKE/submitted"
-script=${@: -1}
-number=$(( $(wc -l < "$FAKE/submitted") + 100 ))
-for argument in "$@"; do
-    case $argument in --dependency=afterok:*)
-        [[ -e $FAKE/ended.${argument##*:} ]] || { echo "$number"; exit 0; } ;;
-    esac
-done
-if [[ -e $FAKE/refuse ]]; then echo "sbatch: error: invalid account or partition" >&2; exit 1; fi
-elements=$(sed -n 's/^#SBATCH --array=0-//p' "$script")
-failed=0
-for element in $(seq "${elements:-0}" -1 0); do
-    export SLURM_JOB_ID=$((number * 1000 + element)) SLURM_JOB_NODELIST=here
-    if [[ -n $elements ]]; then export SLURM_ARRAY_TASK_ID=$element; else unset SLURM_ARRAY_TASK_ID; fi
-    bash "$script" > "$FAKE/job.$number.$element" 2>&1 || failed=1
-done
-((failed)) || touch "$FAKE/ended.$number"
-echo "$number"
-"""
-SRUN = """#!/usr/bin/env bash
-while [[ $1 == -* ]]; do
-    case $1 in
-        --chdir) cd "$2" || exit 1; shift 2 ;;
-        --output) output=$2; shift 2 ;;
-        -w) shift 2 ;;
-        *) shift ;;
-    esac
-done
-[[ $1 == hostname ]] && { echo 192.0.2.1; exit 0; }
-"$@" > "${output//%j/$SLURM_JOB_ID}" 2>&1
-"""
-SCONTROL = """#!/usr/bin/env bash
-echo here
-"""
+from tests.tools.slurm import install
+from tools.corpus_on_slurm import options_of, submit
 
 
 def executor(tmp_path: Path, **changes: Any) -> Path:
-    values = {**yaml.safe_load(DEFAULT.read_text(encoding="utf-8")), "account": "law", "cpus_per_task": 1, **changes}
+    """Write a copy of slurm.yaml with ``changes``, in the section that has the key."""
+    values = {**yaml.safe_load((FOLDER / "slurm.yaml").read_text(encoding="utf-8")), "account": "law"}
+    values["corpus"]["cpus_per_task"] = 1
+    for key, value in changes.items():
+        (values["corpus"] if key in values["corpus"] else values)[key] = value
     path = tmp_path / "slurm.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
     return path
@@ -95,12 +61,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def slurm(folder: Path) -> dict[str, str]:
     """The environment of a machine with the stand-in."""
-    for name, text in {"sbatch": SBATCH, "srun": SRUN, "scontrol": SCONTROL}.items():
-        (folder / "bin").mkdir(exist_ok=True)
-        (folder / "bin" / name).write_text(text)
-        (folder / "bin" / name).chmod(0o755)
-    python = Path(sys.executable).parent  # what `setup` would put in front
-    return {"PATH": f"{folder / 'bin'}:{python}:{os.environ['PATH']}", "FAKE": str(folder)}
+    return install(folder)
 
 
 def test_a_dry_run_prints_the_scripts_that_nemo_run_would_submit(folder: Path):
@@ -162,19 +123,8 @@ def test_what_sbatch_says_is_what_a_person_reads(folder: Path, slurm: dict[str, 
     assert done.stderr.strip().endswith("Slurm did not take the jobs: sbatch: error: invalid account or partition")
 
 
-@pytest.fixture
-def nemorun_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    from nemo_run.config import get_nemorun_home, set_nemorun_home
-
-    before = get_nemorun_home()
-    monkeypatch.setattr("sys.stdin", io.StringIO())  # NeMo-Run's shell commands read it
-    set_nemorun_home(str(tmp_path / "jobs"))
-    yield tmp_path / "jobs"
-    set_nemorun_home(before)
-
-
 def test_a_folder_that_nemo_run_would_take_for_its_own_is_refused(nemorun_home: Path, tmp_path: Path):
-    slurm = load_slurm_settings(executor(tmp_path))
+    slurm = load_slurm(executor(tmp_path))
     assert submit(["--output", "nemo_runs/out"], slurm, dry_run=True).scripts
     with pytest.raises(UsageError, match="begins with nemo_run"):
         submit(["--output", "/data/nemo_runs/out"], slurm, dry_run=True)
@@ -182,7 +132,7 @@ def test_a_folder_that_nemo_run_would_take_for_its_own_is_refused(nemorun_home: 
 
 def test_from_another_machine_paths_are_those_of_the_cluster(nemorun_home: Path, tmp_path: Path):
     far = {"ssh_host": "cluster", "ssh_user": "me", "ssh_job_dir": "/scratch/me/jobs", "repository": "/scratch/me/repo"}
-    made = submit(["--output", "out"], load_slurm_settings(executor(tmp_path, **far)), dry_run=True)
+    made = submit(["--output", "out"], load_slurm(executor(tmp_path, **far)), dry_run=True)
     assert "#SBATCH --output=/scratch/me/jobs/eurlex-corpus/" in made.scripts["read"]
     assert "bash /scratch/me/jobs/eurlex-corpus/" in made.scripts["read"]
     lines = made.commands["read"].splitlines()
@@ -191,7 +141,7 @@ def test_from_another_machine_paths_are_those_of_the_cluster(nemorun_home: Path,
 
 def test_in_a_container_the_shared_folders_are_mounted(nemorun_home: Path, tmp_path: Path):
     chosen = executor(tmp_path, container_image="base.sqsh", container_mounts=["/lustre:/lustre"])
-    script = submit(["--output", "out"], load_slurm_settings(chosen), dry_run=True).scripts["read"]
+    script = submit(["--output", "out"], load_slurm(chosen), dry_run=True).scripts["read"]
     assert "--container-image base.sqsh --container-mounts /lustre:/lustre," in script
 
 
@@ -217,24 +167,8 @@ def test_the_options_of_the_jobs_mean_the_settings_of_the_command(tmp_path: Path
     for settings, overwrite in ((chosen, True), (default, False)):
         seen: list[Any] = []
         monkeypatch.setattr(pipeline, "preprocess", lambda *given, **more: seen.append((given, more)))  # noqa: B023
-        monkeypatch.setattr(corpus, "print_result", lambda *_: None)
+        monkeypatch.setattr("tools.commands.corpus.print_result", lambda *_: None)
         given = ([Path("a b"), Path("c")], Path("out"), Path("tokenizer"), settings)
         ended = CliRunner().invoke(launch.app, ["preprocess", *options_of(*given, overwrite)])
         assert ended.exit_code == 0, ended.output
         assert seen[0][0] == given and seen[0][1]["overwrite"] == overwrite
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"account": None}, "set account"),
-        ({"parition": "cpu"}, "unknown key 'parition'. Did you mean 'partition'"),
-        ({"time": 14400}, "time can't be 14400"),
-        ({"parts": 0}, "must be at least 1"),
-        ({"container_mounts": "/a:/a"}, "container_mounts can't be"),
-        ({"ssh_host": "cluster"}, "with ssh_host, set ssh_user, ssh_job_dir and repository"),
-    ],
-)
-def test_wrong_settings_are_named(tmp_path: Path, changes: dict[str, Any], message: str):
-    with pytest.raises(UsageError, match=message):
-        load_slurm_settings(executor(tmp_path, **changes))

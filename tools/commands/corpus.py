@@ -43,7 +43,7 @@ def preprocess(
         str | None, typer.Option(help="Ray cluster: HOST:6379.", show_default="$RAY_ADDRESS, or the one here")
     ] = None,
     executor: Annotated[
-        Path | None, typer.Option(help="Slurm settings.", show_default="nemo_configs/executors/slurm.yaml")
+        str | None, typer.Option(help="Slurm settings: NAME or FILE.", show_default="nemo_configs/executors/slurm.yaml")
     ] = None,
     only: Annotated[str | None, typer.Option(help="One stage of a run in parts: read, plan, write.")] = None,
     part: Annotated[str, typer.Option(help="K/N: part K, from 0, of N parts of that stage.")] = "0/1",
@@ -94,10 +94,12 @@ def preprocess(
     if part != "0/1" and not only:
         raise UsageError("--part is a part of one stage: it needs --only")
     if engine == "slurm":
-        from tools.corpus_on_slurm import load_slurm_settings, options_of, submit
+        from recipes.executors.settings import load_slurm
+        from tools.corpus_on_slurm import options_of, submit
 
         options = options_of(inputs, output, tokenizer, settings, overwrite)
-        print_result(submit(options, load_slurm_settings(executor), dry_run=dry_run), as_json)
+        sent = submit(options, load_slurm(executor), dry_run=dry_run, inputs=[*inputs, tokenizer])
+        print_result(sent, as_json)
     elif dry_run:
         print_result(look(inputs, output, tokenizer, settings), as_json)
     elif only:

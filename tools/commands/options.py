@@ -22,6 +22,29 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output 
 Corpus = Annotated[Path, typer.Option(help="Output folder of `preprocess`.")]
 
 
+def options_given(context: typer.Context, *without: str) -> list[str]:
+    """Return the arguments of the running command as they were given, but for the parameters ``without``.
+
+    For a command that is to run once more somewhere else.
+    """
+    options: list[str] = []
+    arguments: list[str] = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        value = context.params.get(name)
+        source = context.get_parameter_source(name)
+        if name in without or value is None or source is None or source.name != "COMMANDLINE":
+            continue
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if parameter.param_type_name == "argument":
+            arguments += [str(item) for item in values]
+        elif isinstance(value, bool):
+            options.append((parameter.opts if value else parameter.secondary_opts)[0])
+        else:
+            options += [text for item in values for text in (parameter.opts[0], str(item))]
+    return [*options, *arguments]
+
+
 def print_result(summary: Any, as_json: bool) -> None:
     """Print a command's result: its text for people, or its values for programs."""
     print(json.dumps(summary.to_dict(), ensure_ascii=False, indent=2) if as_json else summary.text())

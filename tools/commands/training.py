@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from recipes.request import DEFAULT_MODEL, make_request
-from tools.commands.options import Json, print_result
+from tools.commands.options import Json, options_given, print_result
 
 Overrides = Annotated[
     list[str] | None,
@@ -56,13 +57,18 @@ Peft = Annotated[
     str | None, typer.Option(help="Train adapters only: lora, dora.", show_default="all parameters are trained")
 ]
 Config = Annotated[Path | None, typer.Option(help="Stage settings.", show_default="nemo_configs/<stage>.yaml")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved recipe and stop.")]
+Executor = Annotated[
+    str,
+    typer.Option(help="Where it runs, of nemo_configs/executors: local, slurm, docker, skypilot; or a FILE."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved recipe, the job's script, and stop.")]
 
 
 def _stage(stage: str, about: str) -> Callable[..., None]:
     """Return the command of a training stage; all take the same options."""
 
     def command(
+        ctx: typer.Context,
         overrides: Overrides = None,
         model: ModelName = DEFAULT_MODEL,
         checkpoint: Start = None,
@@ -73,11 +79,14 @@ def _stage(stage: str, about: str) -> Callable[..., None]:
         final_precision: FinalPrecision = None,
         peft: Peft = None,
         config: Config = None,
+        executor: Executor = "local",
         dry_run: DryRun = False,
         as_json: Json = False,
     ) -> None:
+        from recipes.executors.settings import Local, load_executor
         from tools.train import compose_phases, train
 
+        place = load_executor(executor)
         request = make_request(
             stage,
             model=model,
@@ -90,6 +99,13 @@ def _stage(stage: str, about: str) -> Callable[..., None]:
             folder=output,
             config=config,
         )
+        if not isinstance(place, Local):
+            from tools.submit import submit_training
+
+            given = options_given(ctx, "executor", "dry_run", "as_json")
+            print_result(submit_training(request, overrides or (), given, place, dry_run=dry_run), as_json)
+            return
+        os.environ.update({name: str(value) for name, value in place.env.items()})
         if dry_run:
             for phase in compose_phases(request, overrides or ()):
                 print(phase.recipe)
@@ -121,3 +137,23 @@ sft = _stage(
     Rehearse on a CPU, after `make quickstart`: python launch.py sft --model tiny
     """,
 )
+
+
+def job(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As the submission printed it.", show_default=False)],
+    log: Annotated[int, typer.Option(metavar="LINES", help="Show so many of the newest log's last lines.")] = 0,
+    wait: Annotated[bool, typer.Option("--wait", help="Until all jobs have ended, or one has failed.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="End them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at jobs that `--executor slurm` or `--engine slurm` submitted.
+
+    Exit status 1: a job failed, was cancelled, or is not known to Slurm any more.
+
+    Example: python launch.py job eurlex-cpt_1795384703586530706 --log 20
+    """
+    from tools.job import look_at_job
+
+    states = look_at_job(name, cancel=cancel, wait=wait, lines=log)
+    print_result(states, as_json)
+    raise typer.Exit(states.exit_status)

@@ -1,14 +1,10 @@
-"""A made-up corpus to send, remote shells that stay on this machine, and a real sshd on a loopback port."""
+"""A made-up corpus to send, and remote shells that stay on this machine."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +12,6 @@ import pytest
 
 from tests.tools.check.conftest import reseal
 
-SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 needs_rsync = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 
 
@@ -60,51 +55,3 @@ def make_rsh(tmp_path: Path) -> Callable[..., str]:
         return str(script)
 
     return make
-
-
-@pytest.fixture
-def ssh_options(tmp_path: Path) -> Iterator[list[str]]:
-    """A real sshd with throw-away keys; the options with which ssh reaches it as ``localhost``."""
-    if not (SSHD and shutil.which("ssh") and shutil.which("ssh-keygen")):
-        pytest.skip("ssh, sshd and ssh-keygen are not all installed")
-    for name in ("host", "own"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = tmp_path / "sshd_config"
-    config.write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path / 'host'}\nPidFile none\nUsePAM no\nStrictModes no\n"
-        f"AuthorizedKeysFile {tmp_path / 'own.pub'}\nPasswordAuthentication no\nPermitRootLogin yes\n"
-    )
-    privileges = Path("/run/sshd")  # as root it insists on this empty folder, which its service would make
-    made = os.geteuid() == 0 and not privileges.exists()
-    if made:
-        privileges.mkdir(mode=0o755)
-    log = (tmp_path / "sshd.log").open("w")
-    with log, subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=log) as server:
-        try:
-            wait_for(port)
-            yield [
-                f"Port={port}",
-                f"IdentityFile={tmp_path / 'own'}",
-                "StrictHostKeyChecking=no",
-                "UserKnownHostsFile=/dev/null",
-                "BatchMode=yes",
-            ]
-        finally:
-            server.terminate()
-            server.wait()
-            if made:
-                privileges.rmdir()
-
-
-def wait_for(port: int) -> None:
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.skip("sshd does not start here")

@@ -1,0 +1,258 @@
+"""Jobs handed to NeMo-Run: scripts made, submitted, and what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from preprocessing.errors import RecipeError, UsageError
+from recipes.executors.script import ROOT, refuse_reserved_names, uncommitted
+from recipes.executors.settings import Docker, Remote, Skypilot, Slurm
+
+
+@dataclass(frozen=True)
+class Job:
+    """A script, the executor that runs it (NeMo-Run's), and the job whose good end it waits for."""
+
+    name: str
+    script: str
+    executor: Any
+    after: str | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The jobs by name: what was made for the scheduler, what they run and, where they were submitted, their numbers.
+
+    ``logs`` are shell patterns; ``place`` is ``user@host`` of the machine they are patterns on, None for this one.
+    """
+
+    experiment: str
+    scripts: dict[str, str]
+    commands: dict[str, str]
+    jobs: dict[str, str] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
+    place: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Return the scripts, or what was submitted and how to look at it."""
+        if not self.jobs:
+            return "\n".join(
+                f"# --- {name}: for the scheduler\n{script}\n# --- {name}.sh: what it runs\n{self.commands[name]}"
+                for name, script in self.scripts.items()
+            )
+        lines = [f"submitted  {', '.join(f'{name} {job}' for name, job in self.jobs.items())}", *self.notes]
+        if not self.logs:  # no job of Slurm
+            return "\n".join(lines)
+        far = f"ssh {self.place} " if self.place else ""
+        numbers = ",".join(self.jobs.values())
+        lines.append(f"state:     python launch.py job {self.experiment}  (or: {far}squeue -j {numbers})")
+        lines += [
+            f"log:       {far}{shlex.quote(f'tail -F {log}') if far else f'tail -F {log}'}"
+            for log in self.logs.values()
+        ]
+        lines.append(f"stop:      python launch.py job {self.experiment} --cancel  (or: {far}scancel {numbers})")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same for a program."""
+        return dict(vars(self))
+
+
+def need_nemo_run() -> None:
+    """Raise UsageError unless NeMo-Run is installed."""
+    if importlib.util.find_spec("nemo_run") is None:
+        raise UsageError(
+            "jobs are submitted by NeMo-Run; install it: pip install nemo-run leptonai -c requirements/constraints.txt"
+        )
+
+
+def submit(
+    title: str,
+    jobs: Sequence[Job],
+    settings: Remote,
+    *,
+    dry_run: bool = False,
+    paths: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Submission:
+    """Hand ``jobs`` to NeMo-Run under ``title``; with ``dry_run`` only make their scripts.
+
+    Jobs of Slurm and SkyPilot are submitted and left; a container is waited for.
+
+    Args:
+        paths: what must be there, where the jobs run, before they are submitted.
+        notes: lines for the person, shown when it is submitted.
+
+    Raises:
+        UsageError: a path is missing, or one has a name that NeMo-Run would change.
+        RecipeError: the machine is out of reach, the scheduler did not take the jobs, or the container's job failed.
+    """
+    import nemo_run as run
+    from nemo_run.config import get_nemorun_home
+
+    if settings.code == "git":
+        _say_what_is_not_sent(settings)
+    if isinstance(settings, Slurm):
+        refuse_reserved_names(settings, settings.ssh_job_dir or str(get_nemorun_home()), [job.script for job in jobs])
+    with (
+        _in_folder(ROOT),  # NeMo-Run asks git about the current folder
+        contextlib.redirect_stdout(io.StringIO()),  # its own page of advice, beside which the result would be lost
+        run.Experiment(
+            title,
+            executor=jobs[0].executor,
+            enable_goodbye_message=False,
+            skip_status_at_exit=True,
+            log_level="ERROR",
+            serialize_metadata_for_scripts=False,
+        ) as experiment,
+    ):
+        for job in jobs:
+            experiment.add(
+                run.Script(inline=job.script),
+                executor=job.executor,
+                name=job.name,
+                tail_logs=isinstance(settings, Docker),
+                dependencies=[job.after] if job.after else None,
+            )
+        folder = Path(experiment._exp_dir)
+        try:
+            if dry_run:
+                experiment.dryrun(log=False, delete_exp_dir=False)
+            else:
+                if isinstance(settings, Slurm):
+                    _look(experiment, settings, paths)
+                experiment.run(detach=not isinstance(settings, Docker))
+        except RecipeError:
+            raise
+        except Exception as error:  # whatever ssh, sbatch or NeMo-Run raises, the person wants Slurm's own words
+            words = str(getattr(getattr(error, "result", None), "stderr", "")).strip() or str(error)
+            what = "NeMo-Run could not write the scripts" if dry_run else f"{_name(settings)} did not take the jobs"
+            raise RecipeError(f"{what}: {words}") from error
+        made = [(job.id, job) for job in experiment.jobs]
+        scripts = {name: _script(folder, job) for name, job in made}
+        if dry_run:
+            shutil.rmtree(folder)
+    numbers = {} if dry_run else {name: job.handle.rpartition("/")[2] for name, job in made}
+    if isinstance(settings, Docker) and not dry_run:
+        _expect_success(made)
+    return Submission(
+        experiment=experiment._id,
+        scripts=scripts,
+        commands={job.name: job.script for job in jobs},
+        jobs=numbers,
+        logs={name: log_pattern(job, numbers[name]) for name, job in made}
+        if numbers and isinstance(settings, Slurm)
+        else {},
+        place=settings.place if isinstance(settings, Slurm) else None,
+        notes=list(notes),
+    )
+
+
+def _say_what_is_not_sent(settings: Remote) -> None:
+    if changed := uncommitted():
+        named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+        remedy = "commit them" if isinstance(settings, Skypilot) else "commit them, or set code: files"
+        print(f"note: not sent, because not committed: {named}; {remedy}", file=sys.stderr)
+
+
+def _name(settings: Remote) -> str:
+    return type(settings).__name__
+
+
+def _script(folder: Path, job: Any) -> str:
+    """Return what the scheduler is given."""
+    path = folder / f"{job.id}_sbatch.sh"
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    request = job._dryrun_info.request
+    task = getattr(request, "task", None)  # SkyPilot's, which NeMo-Run shows by a function that SkyPilot has moved
+    return yaml.dump(task.to_yaml_config(), Dumper=_Readable, sort_keys=False) if task is not None else f"{request}"
+
+
+class _Readable(yaml.SafeDumper):
+    """Writes text of several lines as such."""
+
+
+_Readable.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, "|" if "\n" in text else None)
+)
+
+
+def log_pattern(job: Any, number: str) -> str:
+    """Return the pattern of a job's log files: one for each time that Slurm started it, of an array one an element."""
+    return f"{job.executor.tunnel.job_dir}/{Path(job.executor.job_dir).name}/log-*_{number}*_*.out"
+
+
+def _expect_success(made: Sequence[tuple[str, Any]]) -> None:
+    for name, job in made:
+        if "SUCCEEDED" not in str(job.state):
+            raise RecipeError(f"the container of {name} ended as {job.state}; its log is in {job.executor.job_dir}")
+
+
+def _look(experiment: Any, slurm: Slurm, paths: Sequence[str]) -> None:
+    """Connect, and refuse what would fail in the queue: no sbatch, no repository, an input that is not there."""
+    from recipes.executors.build import tunnel as make_tunnel
+
+    tunnel = make_tunnel(slurm)
+    tunnel._set_job_dir(experiment._id)
+    if slurm.place:
+        _connect(tunnel, slurm)
+        experiment.tunnels[tunnel.key] = tunnel  # NeMo-Run goes on with this connection, and asks no password again
+    where = f" on {slurm.place}" if slurm.place else ""
+    if not tunnel.run("command -v sbatch", warn=True).ok:
+        raise RecipeError(f"there is no sbatch{where}; it must be found by a shell that runs one command")
+    places = [_outside(path, slurm) for path in paths]
+    wanted = [place for place in places if place is not None]
+    tests = "; ".join(f"test -e {shlex.quote(path)} || echo {shlex.quote(path)}" for path in wanted)
+    missing = tunnel.run(tests, warn=True).stdout.split("\n") if wanted else []
+    if missing := [path for path in missing if path]:
+        raise UsageError(f"not there{where}: {', '.join(missing)}")
+
+
+def _connect(tunnel: Any, slurm: Slurm) -> None:
+    port = f"-p {slurm.ssh_port} " if slurm.ssh_port else ""
+    try:
+        tunnel.connect()
+    except (Exception, SystemExit) as error:  # NeMo-Run ends the process when no key and no password is taken
+        reason = "it takes no key of yours" if isinstance(error, SystemExit) else error
+        raise RecipeError(
+            f"{slurm.place} cannot be reached ({reason}); `ssh {port}{slurm.place} true` must work first"
+        ) from error
+
+
+def _outside(path: str, slurm: Slurm) -> str | None:
+    """Return where a job's ``path`` lies outside its container; None for what the image itself may hold.
+
+    Raises:
+        UsageError: it lies in no mount.
+    """
+    if not slurm.container_image:
+        return path
+    for mount in slurm.container_mounts:
+        source, target = mount.split(":")[:2]
+        if Path(path).is_relative_to(target):
+            return str(Path(source, Path(path).relative_to(target)))
+    raise UsageError(f"no container_mounts brings {path} into the container")
+
+
+@contextlib.contextmanager
+def _in_folder(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
