@@ -21,6 +21,12 @@ class UsageError(RecipeError):
     exit_status = 2
 
 
+class StoppedError(RecipeError):
+    """The work was asked to stop and did so, with all that is needed to go on (exit status 75: try again)."""
+
+    exit_status = 75
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest of ``known``, or all of ``known`` when none is near."""
     names = sorted(known)

@@ -1,82 +1,18 @@
-"""What our runs do beside training: prove that they start from the imported weights, and keep a record."""
+"""What our runs do beside training: validate at the end, and keep a record."""
 
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
-import dataclasses
 import math
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch.callbacks import Callback
 
-from preprocessing.errors import RecipeError
 from recipes import metrics
-from recipes.model import assert_architecture
 
 CONSOLE_LOG = "console.log"  # the lines for people, followed by the process that started the run
-
-
-class ImportedWeights(Callback):
-    """Stops a run that would not start from its checkpoint.
-
-    Before the first step every parameter of this rank is compared with what the checkpoint holds for it. That reads
-    the checkpoint once more and takes its size in host memory (141 GB for 70B in BF16, over all ranks of a node). A
-    resumed run starts from its own checkpoint instead.
-    """
-
-    def __init__(self, checkpoint: str) -> None:
-        """``checkpoint``: the imported NeMo checkpoint that the recipe restores."""
-        self.checkpoint = checkpoint
-
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Compare architecture and weights; raises RecipeError on the first difference."""
-        if trainer.ckpt_path:
-            return
-        assert_architecture(pl_module.config, Path(self.checkpoint))
-        compared = assert_weights(trainer, Path(self.checkpoint), pl_module.config.vocab_size)
-        if trainer.is_global_zero:
-            print(f"weights: all {compared} tensors of rank 0 equal those of {self.checkpoint}", file=sys.stderr)
-
-
-def assert_weights(trainer: Any, checkpoint: Path, vocab_size: int) -> int:
-    """Compare every parameter of this rank with ``checkpoint``; return how many tensors there were.
-
-    Raises:
-        RecipeError: names the first tensors that differ.
-    """
-    from megatron.core import dist_checkpointing
-    from megatron.core.dist_checkpointing.mapping import ShardedTensor, ShardedTensorFactory
-
-    state = trainer.strategy.megatron_parallel.sharded_state_dict()
-    live = {name: value for name, value in state.items() if isinstance(value, (ShardedTensor, ShardedTensorFactory))}
-    # one load of everything, on the host: a load is a collective, and pipeline stages hold different tensors
-    wanted = {
-        name: dataclasses.replace(tensor, data=torch.empty_like(tensor.data, device="cpu"))
-        for name, tensor in live.items()
-    }
-    stored = dist_checkpointing.load(wanted, str(checkpoint / "weights"), validate_access_integrity=False)
-    wrong = []
-    for name, tensor in live.items():
-        rows = _rows_of_vocabulary(tensor, vocab_size)
-        if not torch.equal(tensor.data[:rows].cpu(), stored[name][:rows]):
-            wrong.append(name)
-    if wrong:
-        raise RecipeError(
-            f"{len(wrong)} of {len(live)} tensors are not those of {checkpoint}: {', '.join(wrong[:5])}; "
-            "the run would have trained from other weights"
-        )
-    return len(live)
-
-
-def _rows_of_vocabulary(tensor: Any, vocab_size: int) -> int:
-    """Rows that mean something: embeddings are padded for tensor parallelism, and padding is not in the checkpoint."""
-    rows = tensor.data.shape[0]
-    if getattr(tensor, "allow_shape_mismatch", False):
-        return max(0, min(rows, vocab_size - tensor.global_offset[0]))
-    return rows
 
 
 class ValidateAtEnd(Callback):

@@ -12,11 +12,15 @@ import nemo_run as run
 from nemo.collections import llm
 
 from recipes import adapters, model, optimizer, precision, run_folder, trainer
-from recipes.callbacks import ImportedWeights, RunLog, ValidateAtEnd
+from recipes.callbacks import RunLog, ValidateAtEnd
 from recipes.data import LegalCorpusDataModule
 from recipes.nvfp4.emulate import emulation
 from recipes.request import Request
 from recipes.run_guard import RunGuard
+from recipes.seeds import SeedEachStep
+from recipes.skip_steps import SkipNonFinite
+from recipes.stop import StopInTime
+from recipes.weights_guard import ImportedWeights
 
 
 def recipe(request: Request) -> run.Partial:
@@ -59,6 +63,8 @@ def common(request: Request, steps: int) -> dict[str, Any]:
         run.Config(RunGuard, folder=str(folder)),
         run.Config(precision.GpuCanCompute, precision_name=request.format.name),
         run.Config(ImportedWeights, checkpoint=str(request.checkpoint)),
+        run.Config(SeedEachStep, seed=stage.seed),
+        run.Config(SkipNonFinite, folder=str(folder)),
         run.Config(ValidateAtEnd),
         run.Config(
             RunLog,
@@ -67,6 +73,7 @@ def common(request: Request, steps: int) -> dict[str, Any]:
             tokens_per_step=stage.global_batch_size * stage.sequence_length,
         ),
         *emulation(request, llama.config),
+        run.Config(StopInTime, folder=str(folder), time_limit=request.time_limit),
     ]
     parts = {
         "model": llama,

@@ -27,6 +27,7 @@ class StopAt(Callback):
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Say stop once the step is done."""
         if trainer.global_step >= self.step:
+            trainer.checkpoint_callback.save(trainer)
             trainer.should_stop = True
 
 

@@ -32,6 +32,7 @@ class Request:
     checkpoint: Path
     data: Path
     folder: Path
+    time_limit: float | None = None  # seconds after which the run stops with a checkpoint
 
     @property
     def tuning(self) -> str:
@@ -51,6 +52,7 @@ def make_request(
     data: Path | None = None,
     folder: Path | None = None,
     config: Path | None = None,
+    time_limit: float | None = None,
 ) -> Request:
     """Read the settings behind the names.
 
@@ -66,6 +68,7 @@ def make_request(
         data: the blend file, or for SFT the folder of ``sft-data``; by default the model's.
         folder: the run's; by default ``runs/STAGE_MODEL``.
         config: the stage's YAML; by default ``nemo_configs/<stage>.yaml``, or the model's own file.
+        time_limit: seconds after which the run stops with a checkpoint.
 
     Raises:
         UsageError: a name is unknown, a file is wrong, or the choices do not go together.
@@ -94,6 +97,7 @@ def make_request(
         checkpoint=_newest(checkpoint or chosen.start_of(stage_name)),
         data=data or chosen.data_of(stage_name),
         folder=folder or Path("runs", name),
+        time_limit=time_limit,
     )
 
 

@@ -1,20 +1,20 @@
 """A run's folder: its logs, its checkpoints, and how it goes on after a kill.
 
-RUN/checkpoints/step=50/...   RUN/metrics.jsonl   RUN/tensorboard/   RUN/logs/   RUN/recipe.txt
+RUN/checkpoints/step=50/...   RUN/metrics.jsonl   RUN/tensorboard/   RUN/logs/   RUN/recipe.txt   RUN/run.json
 """
 
-from __future__ import annotations
+# no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Optional
 
 import nemo_run as run
-import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from nemo import lightning as nl
 
 from recipes.checkpoints import finished_checkpoints
+from recipes.keep_checkpoints import StepCheckpoints
 from recipes.settings import Stage
 
 
@@ -23,19 +23,18 @@ class ResumeFromNewest(nl.AutoResume):
     """NeMo's AutoResume, from the newest checkpoint that is whole.
 
     NeMo stops with an error when a kill left its last checkpoint unfinished; this takes the one before it.
+
+    ``branch_from`` is a checkpoint of another run of the same recipe: a run that has none of its own yet goes on from
+    there, optimizer states and all.
     """
+
+    branch_from: Optional[str] = None  # noqa: UP045 (NeMo-Run's parser does not know `str | None`)
 
     def _find_trainer_ckpt_path(self) -> Path | None:
         assert self.resume_from_directory is not None
-        finished = finished_checkpoints(Path(self.resume_from_directory))
-        return finished[-1] if finished else None
-
-
-class StepCheckpoints(nl.ModelCheckpoint):
-    """NeMo's ModelCheckpoint, named after the number of steps that were done (NeMo's own names say one less)."""
-
-    def _monitor_candidates(self, trainer: Any) -> dict[str, torch.Tensor]:
-        return {**super()._monitor_candidates(trainer), "step": torch.tensor(trainer.global_step)}
+        if finished := finished_checkpoints(Path(self.resume_from_directory)):
+            return finished[-1]
+        return Path(self.branch_from) if self.branch_from else None
 
 
 def log(folder: Path, stage: Stage) -> run.Config[nl.NeMoLogger]:
@@ -51,9 +50,9 @@ def log(folder: Path, stage: Stage) -> run.Config[nl.NeMoLogger]:
             filename="{step}",
             every_n_train_steps=stage.checkpoint_every,
             save_top_k=stage.keep_checkpoints,
-            monitor="step",  # the newest ones are kept
+            monitor="step",  # the newest ones are kept, and the best
             mode="max",
-            save_last="link",  # a link to the newest, not a second copy of it
+            save_last=False,  # the newest is told by its step
             save_optim_on_train_end=True,  # so that a finished run can be given more steps
         ),
     )

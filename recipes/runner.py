@@ -20,6 +20,7 @@ from preprocessing.errors import RecipeError, UsageError
 from preprocessing.processors import processors
 from recipes.callbacks import CONSOLE_LOG
 from recipes.run_guard import LAUNCHER_VARIABLE
+from recipes.stop import signals_ask_to_stop
 
 ROOT = Path(__file__).resolve().parent.parent
 _SHUTDOWN_SECONDS = 1800
@@ -54,6 +55,7 @@ def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
     # clean_mode: NeMo-Run's own banners are about its experiment database, which nobody here asks for
     with (
         _shown(console) if node == 0 else contextlib.nullcontext(),
+        signals_ask_to_stop(folder),
         _ctrl_c_cancels() as running,  # outside the experiment, which waits for its jobs when its block is left
         run.Experiment(name, base_dir=str(jobs), clean_mode=True, log_level="ERROR") as experiment,
     ):

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import RecipeError, UsageError
-from recipes.checkpoints import finished_checkpoints, newest_checkpoint, step_of
+from recipes.checkpoints import best_checkpoint, finished_checkpoints, newest_checkpoint, step_of
 from recipes.hardware import Hardware
 from recipes.metrics import read_metrics
 from recipes.quiet import import_nemo
 from recipes.request import Request
+from tools.run_state import prepare_folder, raise_if_stopped
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class RunSummary:
     last_loss: float | None
     validation_loss: float | None
     seconds: float
+    best_checkpoint: str | None = None  # the one of the lowest validation loss
 
     def text(self) -> str:
         """What a person sees at the end."""
@@ -37,6 +39,8 @@ class RunSummary:
         if self.validation_loss is not None:
             lines.append(f"  validation loss  {self.validation_loss:.4f}")
         lines.append(f"  checkpoint       {self.checkpoint}")
+        if self.best_checkpoint and self.best_checkpoint != self.checkpoint:
+            lines.append(f"  best validation  {self.best_checkpoint}")
         lines.append(f"  next             python launch.py export {self.folder} --output DIR")
         return "\n".join(lines)
 
@@ -45,11 +49,14 @@ class RunSummary:
         return asdict(self)
 
 
-def train(request: Request, overrides: Sequence[str] = ()) -> RunSummary:
+def train(request: Request, overrides: Sequence[str] = (), resume_from: str | None = None) -> RunSummary:
     """Compose the recipe of ``request`` and run it here. A run that was stopped goes on; a finished one is left.
+
+    ``resume_from`` is a step, ``best``, or the path of another run's checkpoint; by default the newest is taken.
 
     Raises:
         UsageError: a setting, override or input does not exist or fit this machine.
+        StoppedError: the run was asked to stop, and did with a checkpoint.
         RecipeError: the run failed.
     """
     check_devices(request.hardware)
@@ -57,6 +64,7 @@ def train(request: Request, overrides: Sequence[str] = ()) -> RunSummary:
     newest_checkpoint(request.checkpoint)
     phases = compose_phases(request, overrides)
     _require_precision(request)
+    prepare_folder(request, [phase.recipe for phase in phases], resume_from)
     print(_short(request, phases[-1].recipe), file=sys.stderr)
     for phase in phases:
         _run(request.stage_name, phase, request.folder)
@@ -181,6 +189,7 @@ def _run(stage_name: str, phase: Phase, output: Path) -> None:
     if finished:
         print(f"going on from {finished[-1].name} in {output}, in {phase.precision}", file=sys.stderr)
     run_recipe(phase.recipe, stage_name, output)
+    raise_if_stopped(output, phase.recipe.trainer.max_steps)
     checkpoint = newest_checkpoint(output)
     if step_of(checkpoint) < phase.until:
         raise RecipeError(f"the run ended early: {checkpoint} of {phase.until} steps")
@@ -191,6 +200,7 @@ def _summary(stage_name: str, output: Path) -> RunSummary:
     records = read_metrics(output)
     steps = [record for record in records if "loss" in record]
     validations = [record["validation_loss"] for record in records if "validation_loss" in record]
+    best = best_checkpoint(output)
     return RunSummary(
         stage=stage_name,
         folder=str(output),
@@ -200,4 +210,5 @@ def _summary(stage_name: str, output: Path) -> RunSummary:
         last_loss=steps[-1]["loss"] if steps else None,
         validation_loss=validations[-1] if validations else None,
         seconds=sum(record["seconds"] for record in steps),
+        best_checkpoint=str(best) if best else None,
     )

@@ -110,7 +110,7 @@ def test_an_embedding_that_was_padded_is_compared_without_its_padding() -> None:
 
     import torch
 
-    from recipes.callbacks import _rows_of_vocabulary
+    from recipes.weights_guard import _rows_of_vocabulary
 
     def rows(first: int, held: int, padded: bool = True) -> int:
         tensor: Any = SimpleNamespace(data=torch.empty(held, 2), global_offset=(first, 0), allow_shape_mismatch=padded)

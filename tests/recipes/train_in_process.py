@@ -2,8 +2,8 @@
 
     python -m tests.recipes.train_in_process CHECKPOINT BLEND OUTPUT spoil|keep
 
-Prints one JSON object: what :class:`recipes.callbacks.ImportedWeights` says to each kind of change. ``spoil`` leaves
-the last change in, so that the recipe's own check has to stop the run.
+Prints one JSON object: what :class:`recipes.weights_guard.ImportedWeights` says to each kind of change. ``spoil``
+leaves the last change in, so that the recipe's own check has to stop the run.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main(checkpoint: str, blend: str, output: str, spoil: str) -> None:
     recipe = compose(request, SMALL)
     import fiddle as fdl
 
-    from recipes.callbacks import ImportedWeights
+    from recipes.weights_guard import ImportedWeights
 
     call = fdl.build(recipe)
     callbacks = call.keywords["trainer"].callbacks

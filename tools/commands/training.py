@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from preprocessing.errors import UsageError
 from recipes.request import DEFAULT_MODEL, make_request
 from tools.commands.options import Json, options_given, print_result
 
@@ -62,6 +64,24 @@ Executor = Annotated[
     typer.Option(help="Where it runs, of nemo_configs/executors: local, slurm, docker, skypilot; or a FILE."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved recipe, the job's script, and stop.")]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--time-limit",
+        metavar="HH:MM:SS",
+        help="Stop with a checkpoint after this time; exit status 75, and the same command goes on.",
+        show_default="none; under Slurm, 5 minutes before the allocation ends",
+    ),
+]
+ResumeFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--resume-from",
+        metavar="STEP|best|PATH",
+        help="Go back to this checkpoint of the run (later ones are set aside), or branch off one of another run.",
+        show_default="the newest",
+    ),
+]
 
 
 def _stage(stage: str, about: str) -> Callable[..., None]:
@@ -80,6 +100,8 @@ def _stage(stage: str, about: str) -> Callable[..., None]:
         peft: Peft = None,
         config: Config = None,
         executor: Executor = "local",
+        time_limit: TimeLimit = None,
+        resume_from: ResumeFrom = None,
         dry_run: DryRun = False,
         as_json: Json = False,
     ) -> None:
@@ -98,6 +120,7 @@ def _stage(stage: str, about: str) -> Callable[..., None]:
             data=data,
             folder=output,
             config=config,
+            time_limit=seconds(time_limit),
         )
         if not isinstance(place, Local):
             from tools.submit import submit_training
@@ -110,7 +133,7 @@ def _stage(stage: str, about: str) -> Callable[..., None]:
             for phase in compose_phases(request, overrides or ()):
                 print(phase.recipe)
         else:
-            print_result(train(request, overrides or ()), as_json)
+            print_result(train(request, overrides or (), resume_from), as_json)
 
     command.__doc__ = about
     return command
@@ -157,3 +180,19 @@ def job(
     states = look_at_job(name, cancel=cancel, wait=wait, lines=log)
     print_result(states, as_json)
     raise typer.Exit(states.exit_status)
+
+
+def seconds(duration: str | None) -> float | None:
+    """Read ``HH:MM:SS``, ``MM:SS`` or, as Slurm writes it, ``D-HH:MM:SS``.
+
+    Raises:
+        UsageError: it is none of these, or nothing.
+    """
+    if duration is None:
+        return None
+    found = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d{2})", duration.strip())
+    parts = [int(part or 0) for part in found.groups()] if found else []
+    total = sum(part * size for part, size in zip(parts, (86400, 3600, 60, 1), strict=False))
+    if not total:
+        raise UsageError(f"--time-limit can't be '{duration}'; write it as 23:50:00, or 6-23:50:00 with days")
+    return float(total)

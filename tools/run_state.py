@@ -1,0 +1,99 @@
+"""A run's folder before it starts and after it ended: whose it is, what it goes on from, and how it ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from preprocessing.errors import StoppedError, UsageError
+from recipes.checkpoints import (
+    BEST,
+    chosen_checkpoint,
+    fault,
+    faulty_checkpoints,
+    finished_checkpoints,
+    is_checkpoint,
+    set_aside,
+    step_of,
+)
+from recipes.request import Request
+
+
+def prepare_folder(request: Request, recipes: Sequence[Any], resume_from: str | None = None) -> None:
+    """Get ``request.folder`` ready for ``recipes``, the phases of one run: the same run's or a new one's, with room, at the wanted checkpoint.
+
+    Checkpoints that are damaged, and those after the one that ``resume_from`` names, are moved to
+    ``FOLDER/set_aside/`` and named.
+
+    Raises:
+        UsageError: it is another run's, its disk is too small, or there is no such checkpoint.
+    """
+    from recipes.disk import require_space
+    from recipes.identity import check_same_run, identity, write_identity
+    from recipes.stop import forget_stop
+
+    folder, recipe = request.folder, recipes[-1]
+    now = identity(recipe, request.stage_name, request.data)
+    strategy = recipe.trainer.strategy
+    reshardable = not recipe.optim.config.use_distributed_optimizer or strategy.ckpt_optim_fully_reshardable
+    check_same_run(folder, now, reshardable)
+    if resume_from is not None and (resume_from == BEST or resume_from.isdigit()):
+        _go_back(folder, chosen_checkpoint(folder, resume_from))
+    elif resume_from is not None:
+        branch = _branch(Path(resume_from), folder)
+        check_same_run(branch.parent.parent, now, reshardable)
+        for phase in recipes:
+            phase.resume.branch_from = str(branch)
+    _pass_over(folder)
+    finished = finished_checkpoints(folder)
+    if not finished or step_of(finished[-1]) < recipe.trainer.max_steps:
+        require_space(recipe, folder)
+    forget_stop(folder)
+    write_identity(folder, now)
+
+
+def raise_if_stopped(folder: Path, steps: int) -> None:
+    """Tell of a run in ``folder`` that stopped before its last of ``steps``.
+
+    Raises:
+        StoppedError: it was asked to, and did with a checkpoint.
+    """
+    from recipes.stop import stopped
+
+    if found := stopped(folder):
+        step, reason = found
+        raise StoppedError(
+            f"stopped early by {reason}, after step {step} of {steps}, with a checkpoint; the same command goes on"
+        )
+
+
+def _go_back(folder: Path, checkpoint: Path) -> None:
+    later = [path for path in finished_checkpoints(folder) if step_of(path) > step_of(checkpoint)]
+    if later:
+        place = set_aside(folder, later)
+        print(f"later checkpoints are set aside in {place}: {', '.join(path.name for path in later)}", file=sys.stderr)
+
+
+def _branch(checkpoint: Path, folder: Path) -> Path:
+    if not is_checkpoint(checkpoint):
+        reason = fault(checkpoint) if checkpoint.is_dir() else "there is no such folder"
+        raise UsageError(f"--resume-from {checkpoint} is no checkpoint, and neither a step nor '{BEST}': {reason}")
+    if checkpoint.resolve().parent == (folder / "checkpoints").resolve():
+        raise UsageError(f"{checkpoint} is one of this run's own: --resume-from {step_of(checkpoint)}")
+    if finished_checkpoints(folder):
+        raise UsageError(
+            f"{folder} has checkpoints of its own; to branch off {checkpoint}, choose another --output (to go on from "
+            "its own newest, leave --resume-from out)"
+        )
+    return checkpoint.resolve()
+
+
+def _pass_over(folder: Path) -> None:
+    """Name the checkpoints that are not whole, and move them out of the way."""
+    faults = faulty_checkpoints(folder)
+    if faults:
+        place = set_aside(folder, list(faults))
+        for path, reason in faults.items():
+            print(f"{path} is passed over: {reason} (moved to {place})", file=sys.stderr)
