@@ -22,7 +22,9 @@ from recipes.request import Request
 
 
 def prepare_folder(request: Request, recipes: Sequence[Any], resume_from: str | None = None) -> None:
-    """Get ``request.folder`` ready for ``recipes``, the phases of one run: the same run's or a new one's, with room, at the wanted checkpoint.
+    """Get ``request.folder`` ready for ``recipes``, the phases of one run.
+
+    It must be the same run's or a new one's, with room for its checkpoints, and stands at the wanted one after this.
 
     Checkpoints that are damaged, and those after the one that ``resume_from`` names, are moved to
     ``FOLDER/set_aside/`` and named.

@@ -66,12 +66,18 @@ def test_a_final_precision_that_can_not_follow_is_refused(precision: str, final:
         final_request(request(precision, final))
 
 
-def test_training_is_told_to_stop_once_the_step_is_done() -> None:
+def test_training_is_told_to_stop_with_a_checkpoint_once_the_step_is_done() -> None:
     from recipes.phases import StopAt
 
-    trainer = SimpleNamespace(global_step=4, should_stop=False)
+    saved: list[int] = []
+    trainer = SimpleNamespace(
+        global_step=4,
+        should_stop=False,
+        checkpoint_callback=SimpleNamespace(save=lambda trainer: saved.append(trainer.global_step)),
+    )
     StopAt(5).on_train_batch_end(trainer, None, None, None, 0)
     assert not trainer.should_stop
     trainer.global_step = 5
     StopAt(5).on_train_batch_end(trainer, None, None, None, 0)
     assert trainer.should_stop
+    assert saved == [5]
