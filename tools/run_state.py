@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,13 +42,18 @@ def prepare_folder(request: Request, recipes: Sequence[Any], resume_from: str | 
     strategy = recipe.trainer.strategy
     reshardable = not recipe.optim.config.use_distributed_optimizer or strategy.ckpt_optim_fully_reshardable
     check_same_run(folder, now, reshardable)
+    # of several nodes, each of which starts this command, the first gets the folder ready
+    first = (os.environ.get("NODE_RANK") or os.environ.get("SLURM_NODEID") or "0") == "0"
     if resume_from is not None and (resume_from == BEST or resume_from.isdigit()):
-        _go_back(folder, chosen_checkpoint(folder, resume_from))
+        if first:
+            _go_back(folder, chosen_checkpoint(folder, resume_from))
     elif resume_from is not None:
         branch = _branch(Path(resume_from), folder)
         check_same_run(branch.parent.parent, now, reshardable)
         for phase in recipes:
             phase.resume.branch_from = str(branch)
+    if not first:
+        return
     _pass_over(folder)
     finished = finished_checkpoints(folder)
     if not finished or step_of(finished[-1]) < recipe.trainer.max_steps:
