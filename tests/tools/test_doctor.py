@@ -236,3 +236,16 @@ def test_the_exit_status_is_decided_by_the_data_side_alone() -> None:
     training = Ability("GPU training", "cpt", ("a GPU",))
     assert DoctorReport((python,), (Ability("data side", "parse", ()), training), ()).exit_status == 0
     assert DoctorReport((python,), (Ability("data side", "parse", ("lxml",)), training), ()).exit_status == 1
+
+
+def test_it_tells_where_runs_can_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def executors() -> str:
+        return next(check.found for check in machine_checks(ROOT).checks if check.name == "executors")
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "slurm" not in executors() and "docker" not in executors()
+    for name in ("ssh", "rsync", "docker"):
+        (tmp_path / name).touch(0o755)
+    assert "slurm over ssh, docker" in executors()
+    (tmp_path / "sbatch").touch(0o755)
+    assert "slurm, docker" in executors()

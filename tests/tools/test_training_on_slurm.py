@@ -15,7 +15,7 @@ from recipes.checkpoints import newest_checkpoint, step_of
 from recipes.executors.script import ROOT
 from recipes.metrics import read_metrics
 from tests.recipes.executors.test_settings import written
-from tests.recipes.tiny import RANK_VARIABLES, Tiny, shared
+from tests.recipes.tiny import Tiny, shared
 
 pytestmark = pytest.mark.slow  # NeMo is imported several times in each
 
@@ -26,11 +26,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 def launch(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key not in RANK_VARIABLES}
     return subprocess.run(
         [sys.executable, str(ROOT / "launch.py"), *map(str, arguments)],
         cwd=folder,
-        env={**environment, "NEMORUN_HOME": str(folder / "jobs"), "CUDA_VISIBLE_DEVICES": ""},
+        env={**os.environ, "NEMORUN_HOME": str(folder / "jobs"), "CUDA_VISIBLE_DEVICES": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import netrc
 import os
 import shutil
@@ -31,7 +32,7 @@ class Machine:
 def machine_checks(root: Path) -> Machine:
     """Look at the machine around the repository ``root``. Of logins only the presence is looked at."""
     torchrun = _torchrun()
-    checks = (_cores(), _memory(), _disk(root), torchrun, _hugging_face(), _wandb(), _formex(root))
+    checks = (_cores(), _memory(), _disk(root), torchrun, _executors(), _hugging_face(), _wandb(), _formex(root))
     return Machine(checks, torchrun=torchrun.state != "missing")
 
 
@@ -95,6 +96,23 @@ def _torchrun() -> Check:
             f'export PATH="{beside.parent}:$PATH"',
         )
     return Check("torchrun", "missing", "not there", "no training on more than one process", setup_command("cpu"))
+
+
+def _executors() -> Check:
+    """Where runs can be sent from here; programs are looked for, none is started."""
+    if importlib.util.find_spec("nemo_run") is None:
+        install = "pip install nemo-run leptonai -c requirements/constraints.txt"
+        return Check("executors", "missing", "none", "jobs can't be sent to other machines", install)
+    found = ["local"]
+    if shutil.which("sbatch"):
+        found.append("slurm")
+    elif shutil.which("ssh") and shutil.which("rsync"):
+        found.append("slurm over ssh")
+    if shutil.which("docker"):
+        found.append("docker")
+    if importlib.util.find_spec("sky"):
+        found.append("skypilot")
+    return Check("executors", "ok", ", ".join(found))
 
 
 def _hugging_face() -> Check:
