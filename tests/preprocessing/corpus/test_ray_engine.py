@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -100,14 +101,21 @@ def test_a_node_that_does_not_see_the_files_is_one_clear_error(address, tmp_path
         list(engine(address, tmp_path / "nowhere").run(_fail, [7], 0))
 
 
-def test_stopping_stops_the_tasks_in_hand(address, tmp_path):
-    running = engine(address).run(_sleep, [(tmp_path / "0", 0.0), *((tmp_path / str(n), 60.0) for n in (1, 2))], 0)
-    next(running)
-    while not ((tmp_path / "1").exists() and (tmp_path / "2").exists()):
-        time.sleep(0.05)
-    running.close()  # what Ctrl-C comes to
+def test_ctrl_c_is_answered_while_tasks_run_and_stops_them(address, tmp_path):
+    stopped = []
+
+    def stop() -> None:
+        while not ((tmp_path / "1").exists() and (tmp_path / "2").exists()):
+            time.sleep(0.05)
+        stopped.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        threading.Thread(target=stop).start()
+        list(engine(address).run(_sleep, [(tmp_path / str(number), 120.0) for number in (1, 2)], 0))
+    assert time.monotonic() - stopped[0] < 60  # the tasks take two minutes
     pids = [int((tmp_path / name).read_text()) for name in ("1", "2")]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
