@@ -19,13 +19,13 @@ CURVES = {
 
 
 def test_every_variant_of_a_seed_reads_the_same_data_for_as_many_steps(tmp_path: Path) -> None:
-    plan = list(planned(tmp_path, tmp_path / "quickstart", seeds=2, steps=30, tokens=64))
+    plan = list(planned(tmp_path, tmp_path / "quickstart", seeds=2, steps=30))
     assert [(name, seed) for name, seed, _ in plan] == [(name, seed) for seed in (1, 2) for name in VARIANTS]
     assert len({run.folder for _, _, run in plan}) == len(plan)
     for name, seed, run in plan:
         request = make_request(run.stage, folder=run.folder, **run.arguments)
         assert request.format.name == VARIANTS[name][0]
-        assert (request.stage.seed, request.stage.steps(), request.stage.sequence_length) == (seed, 30, 64)
+        assert (request.stage.seed, request.stage.steps(), request.stage.sequence_length) == (seed, 30, 128)
         assert request.layout.model_parallel == run.processes == 1
 
 
