@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import statistics
 import sys
 from collections import deque
@@ -195,13 +196,18 @@ def main() -> None:
 
 def _train(runs: list[Run], at_once: int) -> None:
     waiting, going = list(runs), deque[tuple[Run, list[int]]]()
-    while waiting or going:
-        while waiting and len(going) < at_once:
-            run = waiting.pop(0)
-            going.append((run, start(run)))
-        run, children = going.popleft()
-        finish(run, children)
-        print(f"{run.folder.name} done, {len(waiting) + len(going)} to go", file=sys.stderr, flush=True)
+    try:
+        while waiting or going:
+            while waiting and len(going) < at_once:
+                run = waiting.pop(0)
+                going.append((run, start(run)))
+            run, children = going.popleft()
+            finish(run, children)
+            print(f"{run.folder.name} done, {len(waiting) + len(going)} to go", file=sys.stderr, flush=True)
+    finally:
+        for _, children in going:
+            for child in children:
+                os.kill(child, signal.SIGTERM)
 
 
 if __name__ == "__main__":
