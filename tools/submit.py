@@ -80,10 +80,15 @@ def submit_training(
         [job],
         settings,
         dry_run=dry_run,
-        paths=[place.path(path) for path in (request.checkpoint, request.data)],
+        paths=[place.path(path) for path in (request.checkpoint, request.data, *_config(options))],
         notes=notes,
     )
     return TrainingJob(recipe if dry_run else None, submission)
+
+
+def _config(options: Sequence[str]) -> Sequence[str]:
+    """Return the value of --config, if it was given."""
+    return options[options.index("--config") + 1 :][:1] if "--config" in options else ()
 
 
 def _resolved(request: Request, overrides: Sequence[str]) -> str | None:

@@ -44,11 +44,8 @@ class Place:
         )
 
     def path(self, path: str | Path) -> str:
-        """Return ``path`` as an absolute one there; a file of this repository is that of the code that runs."""
-        given = Path(path)
-        if given.is_absolute() and given.is_relative_to(ROOT):
-            return str(Path(self.code, given.relative_to(ROOT)))
-        return str(Path(self.start, given))
+        """Return ``path``, as given to the command, as an absolute one there."""
+        return str(Path(self.start, path))
 
 
 def shell_script(settings: Remote, arguments: Sequence[str], more: str = "") -> str:
