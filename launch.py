@@ -44,7 +44,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "sft-data": data.sft_data,
         "test-set": data.test_set,
     },
-    "Model": {"import": model.import_, "export": model.export, "compare": model.compare},
+    "Model": {"import": model.import_, "export": model.export, "verify": model.verify, "compare": model.compare},
     "Training": {"cpt": training.cpt, "cpt-fast": training.cpt_fast, "sft": training.sft, "job": training.job},
 }
 for panel, commands in COMMANDS.items():

@@ -2,26 +2,21 @@
 
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterator
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from nemo.collections.llm.gpt.data.chat import ChatDataModule
-from nemo.collections.llm.gpt.data.core import GPTSFTChatDataset
+from nemo.collections.llm.gpt.data.core import GPTSFTChatDataset, GPTSFTPackedDataset
+from nemo.collections.llm.gpt.data.packed_sequence import PackedSequenceSpecs
 from nemo.collections.llm.gpt.data.utils import GENERATION_REGEX
 
-from preprocessing.errors import RecipeError, UsageError
-from preprocessing.files import atomic_file, write_json
+from preprocessing.errors import RecipeError
+from preprocessing.files import atomic_folder, write_json
 from recipes.chat_sampler import ChatDataSampler
-
-# our name of a split -> NeMo's
-SPLITS = {"train": "training", "validation": "validation", "test": "test"}
-ROLES = ("system", "user", "assistant")
-_BATCH = 1000  # chats tokenized at once
+from recipes.chats import REPORT, prepare_chats, read_report, report_line, with_marks
+from recipes.packing import PackedChats, write_packed
 
 
 class AnswerOnlyChatDataset(GPTSFTChatDataset):
@@ -39,10 +34,20 @@ class AnswerOnlyChatDataset(GPTSFTChatDataset):
         return result
 
 
+class PackedChatDataset(GPTSFTPackedDataset):
+    """NeMo's packed dataset over the files of :mod:`recipes.packing`."""
+
+    def _load_dataset(self) -> None:
+        self.indexed_dataset = PackedChats(Path(self.file_path))
+
+    def _maybe_validate_prompt_template(self) -> None:
+        """There is none: the chats are tokens already."""
+
+
 class CitedChatDataModule(ChatDataModule):
     """NeMo's chat data module over the shards of ``sft-data``, every chat checked before the first step.
 
-    Sequences are padded, not packed: packing without Transformer Engine's attention would let examples see each other.
+    A sequence holds one chat and padding, or with ``packed`` as many chats as fit, attention kept inside each.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class CitedChatDataModule(ChatDataModule):
         global_batch_size: int = 128,
         seed: int = 1234,
         num_workers: int = 2,
+        packed: bool = False,
     ) -> None:
         """Read chats from ``source``.
 
@@ -63,10 +69,11 @@ class CitedChatDataModule(ChatDataModule):
             prepared: folder for the checked chats, one file a split; made when the run starts.
             tokenizer: NeMo's AutoTokenizer with a chat template that marks the assistant's turns.
             seq_length: tokens; a longer chat is dropped and counted.
-            micro_batch_size: chats a device holds at once.
-            global_batch_size: chats a step.
+            micro_batch_size: sequences a device holds at once; 1 with ``packed``.
+            global_batch_size: sequences a step.
             seed: of the order of the chats.
             num_workers: data loader processes a rank.
+            packed: several chats a sequence. Needs Transformer Engine's attention.
 
         Raises:
             RecipeError: the chat template has no ``{% generation %}`` marks; NeMo would train on the whole chat.
@@ -88,8 +95,10 @@ class CitedChatDataModule(ChatDataModule):
             seed=seed,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
+            packed_sequence_specs=PackedSequenceSpecs(packed_sequence_size=seq_length) if packed else None,
             use_hf_tokenizer_chat_template=True,
         )
+        self.packed = packed
 
     def setup(self, stage: str) -> None:
         """As NeMo's, with a sampler that keeps its order over a resume."""
@@ -102,139 +111,95 @@ class CitedChatDataModule(ChatDataModule):
         )
 
     def prepare_data(self) -> None:
-        """Check every chat and write one file a split (Lightning calls this on one process of a node)."""
-        prepare_chats(Path(self.source), self.dataset_root, self.tokenizer.tokenizer, self.seq_length)
+        """Check every chat, write one file a split, and pack them where that is asked for.
 
-    @lru_cache  # noqa: B019 - as in NeMo: one data module a process, and its datasets are asked for repeatedly
-    def _create_dataset(
-        self, path: Path, pack_metadata_path: Path | None = None, is_test: bool = False, **kwargs: Any
-    ) -> AnswerOnlyChatDataset:
+        ``launch.py`` calls this before it starts anything, Lightning on one process of a node; the second one finds all
+        done.
+
+        Raises:
+            UsageError: there are no chats.
+            RecipeError: none can be used, or too few to validate on.
+        """
+        before = read_report(self.dataset_root)
+        report = prepare_chats(Path(self.source), self.dataset_root, self.tokenizer.tokenizer, self.seq_length)
+        if self.packed:
+            self._pack(report)
+        if "loss_falls_on" not in report:
+            report["loss_falls_on"] = self._first_chat_with_marks()
+        if report != before:
+            write_json(self.dataset_root / REPORT, report)
+        sizes = report["packing"] if self.packed else report["splits"]
+        found = sizes["validation"]["sequences" if self.packed else "kept"]
+        if found < self.global_batch_size:
+            raise RecipeError(
+                f"{found} usable validation sequences in {self.source} make no whole batch of "
+                f"{self.global_batch_size}: NeMo would not validate at all; add chats to validation/, or "
+                "lower data.global_batch_size"
+            )
+        print(f"{report_line(report, self.packed)} ({self.dataset_root / REPORT})", file=sys.stderr)
+
+    @property
+    def train_path_packed(self) -> Path:
+        """Folder of the packed training chats."""
+        return self._packed_folder(read_report(self.dataset_root)) / "training"
+
+    @property
+    def validation_path_packed(self) -> Path:
+        """Folder of the packed validation chats."""
+        return self._packed_folder(read_report(self.dataset_root)) / "validation"
+
+    @property
+    def pack_metadata(self) -> None:
+        """NeMo's needs it for CUDA graphs only."""
+
+    def _packed_folder(self, report: dict[str, Any]) -> Path:
+        # the fingerprint is over chats, template, tokenizer and length: other content gets another name
+        return self.dataset_root / f"packed-{report['fingerprint'][:16]}-{self.seed}"
+
+    def _pack(self, report: dict[str, Any]) -> None:
+        """Pack both splits, unless that was done, and note in ``report`` how full the sequences are."""
+        folder = self._packed_folder(report)
+        if folder.is_dir() and report.get("packing", {}).get("folder") == folder.name:
+            return
+        report["packing"] = {"folder": folder.name}
+        with atomic_folder(folder) as partial:
+            for split, path in (("train", self.train_path), ("validation", self.validation_path)):
+                chats = self._unpacked(path)
+                items = (chats[number] for number in range(len(chats)))
+                examples = ((item["input_ids"].tolist(), item["loss_mask"].tolist()) for item in items)
+                report["packing"][split] = write_packed(partial / path.stem, examples, self.seq_length, self.seed)
+
+    def _first_chat_with_marks(self) -> str:
+        """For a person to see: what the loss falls on in one chat, between ⟦ and ⟧."""
+        item = self._unpacked(self.train_path)[0]
+        return with_marks(self.tokenizer.tokenizer, item["input_ids"].tolist(), item["loss_mask"].tolist())
+
+    def _unpacked(self, path: Path, **kwargs: Any) -> AnswerOnlyChatDataset:
         return AnswerOnlyChatDataset(
             file_path=str(path),
             tokenizer=self.tokenizer,
             max_seq_length=self.seq_length,
             memmap_workers=self.memmap_workers,
             seed=self.seed,
-            is_test=is_test,
             use_hf_tokenizer_chat_template=True,
             # it counts CUDA devices to tell which process builds the line index
             sanity_check_dist_workers=False,
             **kwargs,
         )
 
-
-def training_chats(source: Path) -> int | None:
-    """How many training chats ``source`` holds, None where it does not exist yet."""
-    shards = sorted((source / "train").glob("*.jsonl"))
-    if not shards:
-        return None
-    return sum(sum(1 for line in shard.open("rb") if line.strip()) for shard in shards)
-
-
-def prepare_chats(source: Path, prepared: Path, tokenizer: Any, sequence_length: int) -> dict[str, dict[str, int]]:
-    """Write the usable chats of ``source`` to ``prepared/{training,validation,test}.jsonl``; return counts by split.
-
-    A chat that is broken, has no answer, or is longer than ``sequence_length`` tokens is dropped and counted by
-    reason in ``prepared/report.json``: cutting it would teach answers that stop in the middle. With the same chats
-    and settings a second call does nothing.
-
-    Raises:
-        UsageError: ``source`` holds no chats.
-        RecipeError: a split has no usable chat.
-    """
-    shards = {split: sorted((source / split).glob("*.jsonl")) for split in SPLITS}
-    if not shards["train"]:
-        raise UsageError(f"no chats in {source / 'train'}; make them with: python launch.py sft-data")
-    if not shards["validation"]:
-        raise UsageError(f"no chats in {source / 'validation'}; make them with: python launch.py sft-data")
-    key = _fingerprint(shards, tokenizer, sequence_length)
-    report_path = prepared / "report.json"
-    if report_path.is_file():
-        report = json.loads(report_path.read_text(encoding="utf-8"))
-        if report.get("fingerprint") == key:
-            return report["splits"]
-    counts: dict[str, dict[str, int]] = {}
-    for split, name in SPLITS.items():
-        dropped: Counter[str] = Counter()
-        kept = 0
-        target = prepared / f"{name}.jsonl"
-        # NeMo keeps a line index beside the file and believes it: an old one would point into the new text
-        for index in prepared.glob(f"{name}.jsonl.idx*"):
-            index.unlink()
-        with atomic_file(target) as stream:
-            for chat in _usable(shards[split], tokenizer, sequence_length, dropped):
-                stream.write(json.dumps(chat, ensure_ascii=False) + "\n")
-                kept += 1
-        if not kept and shards[split]:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
-            raise RecipeError(f"no usable chat in {source / split}: {reasons or 'its files are empty'}")
-        counts[split] = {"kept": kept, **dropped}
-    write_json(report_path, {"fingerprint": key, "splits": counts})
-    return counts
-
-
-def _fingerprint(shards: dict[str, list[Path]], tokenizer: Any, sequence_length: int) -> str:
-    digest = hashlib.sha256(f"{sequence_length}\n{tokenizer.chat_template}\n{len(tokenizer)}".encode())
-    for paths in shards.values():
-        for path in paths:
-            digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _usable(shards: list[Path], tokenizer: Any, limit: int, dropped: Counter[str]) -> Iterator[dict[str, Any]]:
-    """Yield the chats that can be trained on whole; count the others by reason."""
-    batch: list[dict[str, Any]] = []
-    for shard in shards:
-        with shard.open("rb") as stream:
-            for line in stream:
-                chat = _read_chat(line, dropped)
-                if chat is not None:
-                    batch.append(chat)
-                if len(batch) == _BATCH:
-                    yield from _short_enough(batch, tokenizer, limit, dropped)
-                    batch = []
-    yield from _short_enough(batch, tokenizer, limit, dropped)
-
-
-def _read_chat(line: bytes, dropped: Counter[str]) -> dict[str, Any] | None:
-    if not line.strip():
-        return None
-    try:
-        chat = json.loads(line)
-    except ValueError:
-        dropped["not JSON"] += 1
-        return None
-    fault = chat_fault(chat)
-    if fault:
-        dropped[fault] += 1
-        return None
-    return {"messages": chat["messages"]}
-
-
-def chat_fault(chat: Any) -> str | None:
-    """What is wrong with a chat record, or None: it needs turns of known roles, the last an assistant's, none empty."""
-    messages = chat.get("messages") if isinstance(chat, dict) else None
-    if not isinstance(messages, list) or not messages:
-        return "without messages"
-    for message in messages:
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
-            return "with an unknown role"
-        if not isinstance(message.get("content"), str) or not message["content"].strip():
-            return "with an empty turn"
-    if messages[-1]["role"] != "assistant":
-        return "without an answer"
-    return None
-
-
-def _short_enough(
-    chats: list[dict[str, Any]], tokenizer: Any, limit: int, dropped: Counter[str]
-) -> Iterator[dict[str, Any]]:
-    if not chats:
-        return
-    texts = [tokenizer.apply_chat_template(chat["messages"], tokenize=False) for chat in chats]
-    # the template writes the begin-of-text token itself; one token more than the limit, since labels are shifted by one
-    for chat, ids in zip(chats, tokenizer(texts, add_special_tokens=False)["input_ids"], strict=True):
-        if len(ids) > limit + 1:
-            dropped[f"longer than {limit} tokens"] += 1
-        else:
-            yield chat
+    @lru_cache  # noqa: B019 - as in NeMo: one data module a process, and its datasets are asked for repeatedly
+    def _create_dataset(
+        self, path: Path, pack_metadata_path: Path | None = None, is_test: bool = False, **kwargs: Any
+    ) -> AnswerOnlyChatDataset | PackedChatDataset:
+        if not self.packed or path.suffix == ".jsonl":
+            return self._unpacked(path, is_test=is_test, **kwargs)
+        return PackedChatDataset(
+            file_path=str(path),
+            tokenizer=self.tokenizer,
+            max_seq_length=self.seq_length,
+            seed=self.seed,
+            is_test=is_test,
+            # one shape for every step: a pipeline exchanges it, and allocators hold on to it
+            pad_to_max_length=True,
+            **kwargs,
+        )

@@ -15,7 +15,7 @@ def check_recipe(recipe: Any) -> None:
     """
     faults = [
         fault
-        for check in (_devices, _model, _batches, _lengths, _optimizer, _bf16_layers, _nvfp4_blocks)
+        for check in (_devices, _model, _batches, _lengths, _packing, _optimizer, _bf16_layers, _nvfp4_blocks)
         for fault in check(recipe)
     ]
     if faults:
@@ -81,6 +81,23 @@ def _lengths(recipe: Any) -> list[str]:
             "disagree; set both, or sequence_length in a file for --config"
         ]
     return []
+
+
+def _packing(recipe: Any) -> list[str]:
+    if not getattr(recipe.data, "packed", False):
+        return []
+    faults = []
+    if recipe.trainer.accelerator == "cpu":
+        faults.append("packed chats need Transformer Engine's attention, which is for GPUs; set data.packed=false")
+    if recipe.data.micro_batch_size != 1:
+        faults.append(f"packed chats need data.micro_batch_size=1, not {recipe.data.micro_batch_size}")
+    if (context := recipe.trainer.strategy.context_parallel_size) > 1:
+        # megatron.core.utils.get_batch_on_this_cp_rank cuts the whole sequence and its list of borders alike
+        faults.append(
+            f"NeMo 2.7.3 can't divide packed chats over {context} context parallel parts; set packed_chats: null in a "
+            "file for --config"
+        )
+    return faults
 
 
 def _optimizer(recipe: Any) -> list[str]:

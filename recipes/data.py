@@ -2,6 +2,7 @@
 
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from nemo.collections.llm.gpt.data.pre_training import PreTrainingDataModule
 from preprocessing.corpus.blend import BlendEntry, load_blend
 from preprocessing.corpus.tokenizer import load_tokenizer
 from preprocessing.errors import RecipeError
+from recipes.corpus_checks import check_corpus, check_pad
 
 
 class LegalCorpusDataModule(PreTrainingDataModule):
@@ -43,11 +45,14 @@ class LegalCorpusDataModule(PreTrainingDataModule):
             index_mapping_dir: where Megatron keeps its sample order; beside the data where it is None.
 
         Raises:
-            UsageError: there is no such blend file, or a dataset it names is missing.
-            RecipeError: the data was tokenized with another tokenizer than the model's.
+            UsageError: there is no such blend file.
+            RecipeError: a dataset it names is missing, the data was tokenized with another tokenizer than the model's,
+                or that pads with its end-of-text token.
         """
-        entries = load_blend(Path(blend))
+        self.blend_file = Path(blend)
+        self.blend = entries = load_blend(self.blend_file)
         _check_tokenizer(entries.tokenizer_sha256, tokenizer, blend)
+        check_pad(tokenizer.pad_id, entries.end_of_text_id, Path(tokenizer.tokenizer.name_or_path))
         super().__init__(
             paths={
                 "train": _weights_and_prefixes(entries.train),
@@ -64,6 +69,14 @@ class LegalCorpusDataModule(PreTrainingDataModule):
             split=None,  # the three distributions are separate datasets already
             index_mapping_dir=index_mapping_dir,
         )
+
+    def prepare_data(self) -> None:
+        """Look at every dataset (``launch.py`` before it starts anything, Lightning on one process of a node).
+
+        Raises:
+            RecipeError: one is damaged, too short, or holds ids that the tokenizer has not.
+        """
+        print(check_corpus(self.blend, self.blend_file, self.seq_length), file=sys.stderr)
 
 
 def _weights_and_prefixes(entries: list[BlendEntry]) -> list[str]:

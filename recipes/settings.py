@@ -25,7 +25,8 @@ class Stage:
     """The numbers of one training stage; see the comments in ``nemo_configs/cpt.yaml``.
 
     Either ``max_steps`` or ``epochs`` (with ``expected_chats``) is given. Lengths are tokens, batches sequences,
-    intervals steps. ``final_precision``, where it is set, takes over for the last ``final_share`` of the steps.
+    intervals steps. ``packed_chats``: chats that share a sequence, on average, on GPUs. ``final_precision``, where it
+    is set, takes over for the last ``final_share`` of the steps.
     """
 
     sequence_length: int
@@ -45,6 +46,7 @@ class Stage:
     max_steps: int | None = None
     epochs: float | None = None
     expected_chats: int | None = None
+    packed_chats: int | None = None
     final_precision: str | None = None
     final_share: float = 0.1
 
@@ -56,6 +58,8 @@ class Stage:
         for name in ("sequence_length", "global_batch_size", "micro_batch_size", "checkpoint_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.packed_chats is not None and self.packed_chats < 1:
+            raise UsageError(f"packed_chats must be at least 1, or null, not {self.packed_chats}")
         if len(self.adam_betas) != 2 or not all(0 <= beta < 1 for beta in self.adam_betas):
             raise UsageError(f"adam_betas must be two numbers in [0, 1), not {self.adam_betas}")
         if self.global_batch_size % self.micro_batch_size:

@@ -6,11 +6,14 @@ python launch.py sft --model tiny --checkpoint runs/cpt_tiny
 
 from __future__ import annotations
 
+import dataclasses
+
 import nemo_run as run
 from nemo.collections import llm
 
 from recipes import cpt, model
-from recipes.chat_data import CitedChatDataModule, training_chats
+from recipes.chat_data import CitedChatDataModule
+from recipes.chats import training_chats, training_examples
 from recipes.request import Request
 
 
@@ -20,20 +23,38 @@ def recipe(request: Request) -> run.Partial:
     Returns:
         ``nemo.collections.llm.finetune`` with all its arguments; every value can still be overridden.
     """
+    prepared = request.folder / "chats"
+    share = request.stage.packed_chats if request.hardware.gpu else None
+    examples = training_examples(prepared, packed=share is not None)
+    if examples is None:  # not prepared yet: the number of steps is an estimate
+        chats = training_chats(request.data) or request.stage.expected_chats
+        examples = chats and -(-chats // (share or 1))
+    if share is not None:
+        request = _packed(request, share)
     stage = request.stage
-    common = cpt.common(request, stage.steps(training_chats(request.data)))
+    common = cpt.common(request, stage.steps(examples))
     return run.Partial(
         llm.finetune,
         data=run.Config(
             CitedChatDataModule,
             source=str(request.data),
-            prepared=str(request.folder / "chats"),
+            prepared=str(prepared),
             tokenizer=model.tokenizer(request.checkpoint),
             seq_length=stage.sequence_length,
             micro_batch_size=stage.micro_batch_size,
             global_batch_size=stage.global_batch_size,
             seed=stage.seed,
+            packed=share is not None,
         ),
         tokenizer="data",  # the one with the chat template that marks the answers; checkpoints keep it
         **common,
+    )
+
+
+def _packed(request: Request, share: int) -> Request:
+    """Return ``request`` with batches of sequences that hold about ``share`` chats: as many chats a step as before."""
+    copies = request.hardware.world_size // request.layout.model_parallel
+    batch = max(1, request.stage.global_batch_size // share // copies) * copies
+    return dataclasses.replace(
+        request, stage=dataclasses.replace(request.stage, global_batch_size=batch, micro_batch_size=1)
     )

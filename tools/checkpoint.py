@@ -18,6 +18,7 @@ from preprocessing.errors import RecipeError, UsageError
 from preprocessing.files import atomic_folder
 from recipes.checkpoints import newest_checkpoint
 from recipes.quiet import import_nemo, quiet
+from tools.adapters import has_adapters, read_adapters, write_peft_folder
 from tools.connectors import exporter_class, importer_class
 from tools.hf_checkpoint import check_tensors, llama_config, open_checkpoint
 
@@ -82,18 +83,24 @@ def import_checkpoint(source: Path, output: Path, overwrite: bool = False) -> Co
     )
 
 
-def export_checkpoint(source: Path, output: Path, overwrite: bool = False) -> ConversionSummary:
+def export_checkpoint(
+    source: Path, output: Path, overwrite: bool = False, base: Path | None = None
+) -> ConversionSummary:
     """Convert the NeMo checkpoint in ``source`` (or the newest one of a run's folder) to Hugging Face in ``output``.
 
+    Adapters of a LoRA or DoRA run are merged into the weights that they were trained on, which are read from where they
+    were then, or from ``base``.
+
     Raises:
-        UsageError: ``source`` holds no finished NeMo checkpoint, or ``output`` exists.
-        RecipeError: a parameter of the model was not in the checkpoint.
+        UsageError: ``source`` holds no finished NeMo checkpoint, its base model is gone, or ``output`` exists.
+        RecipeError: a parameter of the model was not in the checkpoint, or the adapters are not those of the base.
     """
     checkpoint = newest_checkpoint(source)
     _check_output(output, overwrite)
     prepare_conversion()
     with atomic_folder(output) as partial, _alone(), quiet():
         exporter = exporter_class()(str(checkpoint.resolve()))
+        exporter.base = base
         exporter.apply(partial)
         _write_generation_config(exporter, partial)
     config = json.loads((output / "config.json").read_text())
@@ -103,6 +110,34 @@ def export_checkpoint(source: Path, output: Path, overwrite: bool = False) -> Co
         parameters=exporter.parameters,
         layers=config["num_hidden_layers"],
         dtype=str(config.get("torch_dtype") or config.get("dtype")),
+        gigabytes=_folder_bytes(output) / 1e9,
+    )
+
+
+def export_adapters(source: Path, output: Path, overwrite: bool = False, base: Path | None = None) -> ConversionSummary:
+    """Write the adapters of a LoRA or DoRA run alone, as Hugging Face's PEFT reads them, with their tokenizer.
+
+    Raises:
+        UsageError: ``source`` holds no adapters, their base model is gone, or ``output`` exists.
+    """
+    checkpoint = newest_checkpoint(source)
+    if not has_adapters(checkpoint):
+        raise UsageError(f"{checkpoint} holds a whole model, no adapters; export it without --adapters-only")
+    _check_output(output, overwrite)
+    prepare_conversion()
+    with atomic_folder(output) as partial, quiet():
+        from nemo.lightning import io
+
+        adapters = read_adapters(checkpoint, base)
+        model = io.load_context(checkpoint.resolve(), subpath="model")
+        parameters = write_peft_folder(adapters, model.config, partial)
+        model.tokenizer.tokenizer.save_pretrained(partial)
+    return ConversionSummary(
+        source=str(checkpoint),
+        output=str(output),
+        parameters=parameters,
+        layers=model.config.num_layers,
+        dtype="float32",
         gigabytes=_folder_bytes(output) / 1e9,
     )
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.errors import RecipeError
+from tools.adapters import has_adapters, merge, read_adapters
 
 if TYPE_CHECKING:
     from nemo.collections.llm.gpt.model.llama import HFLlamaExporter, HFLlamaImporter
@@ -82,9 +83,19 @@ def exporter_class() -> type[HFLlamaExporter]:
     from nemo.lightning import io
 
     class LlamaExporter(HFLlamaExporter):
-        """NeMo's exporter with checked parameters and the vocabulary size of the model, not of the tokenizer."""
+        """NeMo's exporter with checked parameters and the model's vocabulary size; it merges adapters on the way."""
 
         parameters: int = 0
+        base: Path | None = None  # where the base model of adapters is now, if it was moved
+
+        def nemo_load(self, path: Path, trainer: Any = None, cpu: bool = True) -> Any:
+            if not has_adapters(Path(path)):
+                return super().nemo_load(path, trainer, cpu)
+            adapters = read_adapters(Path(path), self.base)
+            # the base model as it is: NeMo would load the adapters beside weights that it left out
+            model, trainer = super().nemo_load(adapters.base, trainer, cpu)
+            merge(model, adapters)
+            return model, trainer
 
         @property
         def config(self) -> Any:

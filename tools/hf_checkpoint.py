@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,16 @@ def check_tensors(path: Path) -> None:
         raise UsageError(
             f"{path} lacks {len(missing)} tensors of the model: {', '.join(missing[:5])}; download the whole checkpoint"
         )
+
+
+def stored_tensors(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield name and tensor of everything in the weight files, one tensor in memory at a time."""
+    from safetensors import safe_open
+
+    for file in _weight_files(path):
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 (no mapping)
+                yield name, tensors.get_tensor(name)
 
 
 def _weight_files(path: Path) -> list[Path]:

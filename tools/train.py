@@ -14,6 +14,7 @@ from recipes.hardware import Hardware
 from recipes.metrics import read_metrics
 from recipes.quiet import import_nemo
 from recipes.request import Request
+from tools.adapters import has_adapters
 from tools.run_state import prepare_folder, raise_if_stopped
 
 
@@ -61,10 +62,21 @@ def train(request: Request, overrides: Sequence[str] = (), resume_from: str | No
     """
     check_devices(request.hardware)
     _check_data(request)
-    newest_checkpoint(request.checkpoint)
+    if has_adapters(newest_checkpoint(request.checkpoint)):
+        raise UsageError(
+            f"{request.checkpoint} holds adapters alone; merge them first: python launch.py export "
+            f"{request.checkpoint} --output HF_FOLDER, then python launch.py import HF_FOLDER --output "
+            "DIR, and --checkpoint DIR"
+        )
     phases = compose_phases(request, overrides)
     _require_precision(request)
+<<<<<<< HEAD
     prepare_folder(request, [phase.recipe for phase in phases], resume_from)
+=======
+    _prepare_data(phases[0].recipe)
+    if request.stage.epochs is not None:
+        phases = compose_phases(request, overrides)  # the number of steps follows from the chats that can be used
+>>>>>>> 405c144 (Chats and corpora looked at before a run starts; packed chats on GPUs; adapters merged and exported; verify)
     print(_short(request, phases[-1].recipe), file=sys.stderr)
     for phase in phases:
         _run(request.stage_name, phase, request.folder)
@@ -142,6 +154,13 @@ def _check_data(request: Request) -> None:
     if not request.data.exists():
         maker = "sft-data" if request.stage_name == "sft" else f"preprocess (its DIR/cpt/{request.data.name})"
         raise UsageError(f"no training data at {request.data}; make it with: python launch.py {maker}")
+
+
+def _prepare_data(recipe: Any) -> None:
+    """Look at all the data here, before processes are started: what can't be trained on is refused in a sentence."""
+    import fiddle as fdl
+
+    fdl.build(recipe.data).prepare_data()
 
 
 def _require_precision(request: Request) -> None:

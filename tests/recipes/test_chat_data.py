@@ -1,4 +1,4 @@
-"""Only whole, answered chats are trained on, and the loss falls on the assistant's tokens alone."""
+"""The loss falls on the assistant's tokens alone, all of them, whatever the chat."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ from typing import Any
 
 import pytest
 
-from preprocessing.errors import RecipeError, UsageError
+from preprocessing.errors import RecipeError
+from recipes.chats import with_marks
+from tests.recipes.invented_chats import (
+    ANSWER,
+    GOOD,
+    QUESTION,
+    SYSTEM,
+    chat,
+    numbered,
+    prepared_chats,
+    write_chats,
+)
 from tests.recipes.tiny import Tiny
 
 pytestmark = pytest.mark.usefixtures("nemo_on_cpu")
 
-SYSTEM = {"role": "system", "content": "You answer with a citation."}
-QUESTION = {"role": "user", "content": "Who keeps the register?"}
-ANSWER = {"role": "assistant", "content": "The operator. Article 5, Regulation (CELEX: 32099R0001)"}
-GOOD = [SYSTEM, QUESTION, ANSWER]
-
-
-def chat(*messages: dict[str, Any]) -> str:
-    return json.dumps({"messages": list(messages), "metadata": {"language": "en"}})
-
-
-def write_chats(folder: Path, **splits: list[str]) -> Path:
-    """Write lines to ``folder/<split>/00000.jsonl``; train and validation get one good chat where none is given."""
-    for split, lines in {"train": [chat(*GOOD)], "validation": [chat(*GOOD)], **splits}.items():
-        (folder / split).mkdir(parents=True, exist_ok=True)
-        (folder / split / "00000.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return folder
+HEADER = "<|start_header_id|>{}<|end_header_id|>\n\n"
 
 
 @pytest.fixture(scope="module")
@@ -41,141 +37,88 @@ def tokenizer(tiny: Tiny) -> Any:
     return fdl.build(model.tokenizer(tiny.nemo))
 
 
-def prepare(source: Path, prepared: Path, tokenizer: Any, limit: int = 256) -> dict[str, dict[str, int]]:
-    from recipes.chat_data import prepare_chats
-
-    return prepare_chats(source, prepared, tokenizer.tokenizer, limit)
-
-
-def prepared_chats(folder: Path, split: str = "training") -> list[list[dict[str, str]]]:
-    lines = (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["messages"] for line in lines]
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("{broken", "not JSON"),
-        ("[1, 2]", "without messages"),
-        ("null", "without messages"),
-        ('{"text": "no chat"}', "without messages"),
-        (chat(), "without messages"),
-        (chat(QUESTION, {"role": "tool", "content": "x"}, ANSWER), "with an unknown role"),
-        (chat({"content": "x"}, ANSWER), "with an unknown role"),
-        (chat(QUESTION, {"role": "assistant", "content": "  \n"}), "with an empty turn"),
-        (chat(QUESTION, {"role": "assistant", "content": None}), "with an empty turn"),
-        (chat({"role": "user", "content": ""}, ANSWER), "with an empty turn"),
-        (chat(SYSTEM, QUESTION), "without an answer"),
-        (chat(QUESTION, ANSWER, QUESTION), "without an answer"),
-        (chat(QUESTION, {**ANSWER, "content": "word " * 300}), "longer than 256 tokens"),
-    ],
-)
-def test_a_chat_that_cannot_be_trained_on_is_dropped_by_its_reason(
-    tokenizer: Any, tmp_path: Path, line: str, reason: str
-) -> None:
-    source = write_chats(tmp_path / "sft", train=[line, chat(*GOOD)])
-    counts = prepare(source, tmp_path / "out", tokenizer)
-    assert counts["train"] == {"kept": 1, reason: 1}
-    assert counts["validation"] == {"kept": 1}
-    assert prepared_chats(tmp_path / "out") == [GOOD]
-    assert json.loads((tmp_path / "out" / "report.json").read_text())["splits"] == counts
-
-
-def test_the_limit_is_the_sequence_length_to_the_token(tokenizer: Any, tmp_path: Path) -> None:
-    tokens = len(tokenizer.tokenizer.apply_chat_template(GOOD))
-    source = write_chats(tmp_path / "sft")
-    assert prepare(source, tmp_path / "fits", tokenizer, tokens - 1)["train"] == {"kept": 1}
-    with pytest.raises(RecipeError, match=rf"no usable chat in .*train: 1 longer than {tokens - 2} tokens"):
-        prepare(source, tmp_path / "too-long", tokenizer, tokens - 2)
-
-
-def test_blank_lines_are_no_chats_and_all_shards_are_read_in_order(tokenizer: Any, tmp_path: Path) -> None:
-    source = write_chats(tmp_path / "sft", train=["", chat(*GOOD), "   "])
-    second = [QUESTION, ANSWER]
-    (source / "train" / "00001.jsonl").write_text(chat(*second) + "\n", encoding="utf-8")
-    assert prepare(source, tmp_path / "out", tokenizer)["train"] == {"kept": 2}
-    assert prepared_chats(tmp_path / "out") == [GOOD, second]
-
-
-@pytest.mark.parametrize("split", ["train", "validation"])
-def test_a_split_that_is_missing_or_unusable_is_named(tokenizer: Any, tmp_path: Path, split: str) -> None:
-    source = write_chats(tmp_path / "sft", **{split: ["{broken", chat(QUESTION)]})
-    with pytest.raises(RecipeError, match=rf"no usable chat in .*/{split}: 1 not JSON, 1 without an answer"):
-        prepare(source, tmp_path / "out", tokenizer)
-    (source / split / "00000.jsonl").unlink()
-    with pytest.raises(UsageError, match=rf"no chats in .*/{split}; make them with: python launch\.py sft-data"):
-        prepare(source, tmp_path / "out", tokenizer)
-
-
-def test_the_same_chats_are_prepared_once(tokenizer: Any, tmp_path: Path) -> None:
-    source = write_chats(tmp_path / "sft", train=[chat(*GOOD), "{broken"])
-    first = prepare(source, tmp_path / "out", tokenizer)
-    before = (tmp_path / "out" / "training.jsonl").stat().st_mtime_ns
-    assert prepare(source, tmp_path / "out", tokenizer) == first
-    assert (tmp_path / "out" / "training.jsonl").stat().st_mtime_ns == before
-
-
-def test_changed_chats_are_prepared_again_and_nemos_old_line_index_goes(tokenizer: Any, tmp_path: Path) -> None:
-    source, out = write_chats(tmp_path / "sft"), tmp_path / "out"
-    prepare(source, out, tokenizer)
-    assert len(dataset(out / "training.jsonl", tokenizer)) == 1
-    assert list(out.glob("training.jsonl.idx*")) != []
-    other = [{**QUESTION, "content": "And who reads it?"}, ANSWER]
-    write_chats(source, train=[chat(*other), chat(*GOOD)])
-    assert prepare(source, out, tokenizer)["train"] == {"kept": 2}
-    assert prepared_chats(out) == [other, GOOD]
-    assert list(out.glob("training.jsonl.idx*")) == []
-    assert len(dataset(out / "training.jsonl", tokenizer)) == 2
-
-
-def test_another_length_prepares_again(tokenizer: Any, tmp_path: Path) -> None:
-    brief = chat(QUESTION, ANSWER)
-    source, out = write_chats(tmp_path / "sft", train=[chat(*GOOD), brief], validation=[brief]), tmp_path / "out"
-    assert prepare(source, out, tokenizer)["train"] == {"kept": 2}
-    short = len(tokenizer.tokenizer.apply_chat_template([QUESTION, ANSWER]))
-    assert prepare(source, out, tokenizer, short)["train"] == {"kept": 1, f"longer than {short} tokens": 1}
-
-
-def dataset(path: Path, tokenizer: Any) -> Any:
+def dataset(path: Path, tokenizer: Any, length: int = 256) -> Any:
     from recipes.chat_data import AnswerOnlyChatDataset
 
-    return AnswerOnlyChatDataset(str(path), tokenizer, max_seq_length=256, sanity_check_dist_workers=False)
+    return AnswerOnlyChatDataset(str(path), tokenizer, max_seq_length=length, sanity_check_dist_workers=False)
 
 
-def example(tmp_path: Path, tokenizer: Any, *messages: dict[str, str]) -> tuple[list[str], list[str]]:
-    """All tokens of a chat as the dataset gives them, and those with loss."""
+def marked(tmp_path: Path, tokenizer: Any, *messages: dict[str, str]) -> str:
+    """The text that a chat becomes, with what the loss falls on between ⟦ and ⟧; printed too (pytest -s)."""
     path = tmp_path / "chats.jsonl"
     path.write_text(chat(*messages) + "\n", encoding="utf-8")
     item = dataset(path, tokenizer)[0]
-    tokens = tokenizer.tokenizer.convert_ids_to_tokens(item["input_ids"])
-    return tokens, [token for token, loss in zip(tokens, item["loss_mask"].tolist(), strict=True) if loss]
+    text = with_marks(tokenizer.tokenizer, item["input_ids"].tolist(), item["loss_mask"].tolist())
+    print(f"\n{text}")
+    return text
 
 
-def pieces(tokenizer: Any, text: str) -> list[str]:
-    ids = tokenizer.tokenizer(text, add_special_tokens=False)["input_ids"]
-    return list(tokenizer.tokenizer.convert_ids_to_tokens(ids))
+def turn(message: dict[str, str]) -> str:
+    """A turn as Llama 3 writes it, an assistant's with marks around what is learnt."""
+    text = f"{message['content']}<|eot_id|>"
+    return HEADER.format(message["role"]) + (f"⟦{text}⟧" if message["role"] == "assistant" else text)
 
 
-def test_the_loss_falls_on_the_answer_and_its_end_of_turn(tokenizer: Any, tmp_path: Path) -> None:
-    tokens, trained = example(tmp_path, tokenizer, *GOOD)
-    assert trained == pieces(tokenizer, ANSWER["content"] + "<|eot_id|>")
-    assert tokens[-len(trained) :] == trained
-    assert tokens[0] == "<|begin_of_text|>"
-    assert tokens.count("<|begin_of_text|>") == 1
-
-
-def test_in_several_turns_the_loss_falls_on_every_answer_and_on_no_question(tokenizer: Any, tmp_path: Path) -> None:
-    second = {"role": "assistant", "content": "Article 7 says no."}
-    _, trained = example(tmp_path, tokenizer, SYSTEM, QUESTION, ANSWER, {"role": "user", "content": "Alone?"}, second)
-    assert trained == pieces(tokenizer, ANSWER["content"] + "<|eot_id|>") + pieces(
-        tokenizer, second["content"] + "<|eot_id|>"
+def test_in_one_turn_the_loss_falls_on_the_answer_and_its_end(tokenizer: Any, tmp_path: Path) -> None:
+    assert marked(tmp_path, tokenizer, *GOOD) == (
+        "<|begin_of_text|>"
+        "<|start_header_id|>system<|end_header_id|>\n\nYou answer with a citation.<|eot_id|>"
+        "<|start_header_id|>user<|end_header_id|>\n\nWho keeps the register?<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        "⟦The operator. Article 5, Regulation (CELEX: 32099R0001)<|eot_id|>⟧"
     )
 
 
+def test_in_several_turns_the_loss_falls_on_every_answer_and_on_no_question(tokenizer: Any, tmp_path: Path) -> None:
+    turns = [SYSTEM, QUESTION, ANSWER, {"role": "user", "content": "Alone?"}, {**ANSWER, "content": "Article 7: no."}]
+    text = marked(tmp_path, tokenizer, *turns)
+    assert text == "<|begin_of_text|>" + "".join(map(turn, turns))
+    assert text.count("⟦") == 2
+
+
+def test_without_a_system_turn_the_same_holds(tokenizer: Any, tmp_path: Path) -> None:
+    assert marked(tmp_path, tokenizer, QUESTION, ANSWER) == "<|begin_of_text|>" + turn(QUESTION) + turn(ANSWER)
+
+
+def test_an_answer_that_quotes_the_question_or_marks_is_learnt_whole(tokenizer: Any, tmp_path: Path) -> None:
+    answer = {**ANSWER, "content": "« Who keeps the register? »\n\nassistant\n\nuser: l’opérateur – §5(1)"}
+    text = marked(tmp_path, tokenizer, QUESTION, answer)
+    assert text == "<|begin_of_text|>" + turn(QUESTION) + turn(answer)
+
+
+def test_of_a_chat_that_just_fits_the_whole_answer_is_learnt_and_a_longer_one_is_not_cut(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    long = {**ANSWER, "content": "The operator of the plant keeps it. " * 20 + "End."}
+    tokens = len(tokenizer.tokenizer.apply_chat_template([QUESTION, long]))
+    source = write_chats(tmp_path / "sft", train=[chat(*GOOD), chat(QUESTION, long)])
+    for length, kept in ((tokens - 1, 2), (tokens - 2, 1)):
+        data = module(tokenizer, source, tmp_path / str(length), seq_length=length)
+        data.prepare_data()
+        chats = dataset(data.train_path, tokenizer, length)
+        assert len(chats) == kept
+        batch = chats.collate_fn([chats[number] for number in range(kept)])
+        for row, answer in enumerate([ANSWER, long][:kept]):
+            labels = batch["labels"][row][batch["loss_mask"][row].bool()]
+            print(f"\nlength {length}: {tokenizer.tokenizer.decode(labels)}")
+            assert tokenizer.tokenizer.decode(labels) == answer["content"] + "<|eot_id|>"
+
+
+def test_nemo_itself_would_cut_it_and_train_on_the_question(tokenizer: Any, tmp_path: Path) -> None:
+    # the reason why a longer chat is left out
+    path = tmp_path / "chats.jsonl"
+    path.write_text(chat({**QUESTION, "content": "Who? " * 60}, ANSWER) + "\n", encoding="utf-8")
+    data = dataset(path, tokenizer, 64)
+    batch = data.collate_fn([data[0]])
+    assert bool(batch["loss_mask"].all())
+    assert "operator" not in tokenizer.tokenizer.decode(batch["labels"][0])
+
+
 def test_no_end_of_text_follows_the_end_of_turn(tokenizer: Any, tmp_path: Path) -> None:
-    tokens, _ = example(tmp_path, tokenizer, QUESTION, ANSWER)
-    assert tokens[-1] == "<|eot_id|>"
-    assert "<|end_of_text|>" not in tokens
+    text = marked(tmp_path, tokenizer, QUESTION, ANSWER)
+    assert text.endswith("<|eot_id|>⟧")
+    assert "<|end_of_text|>" not in text
+    assert text.count("<|begin_of_text|>") == 1
 
 
 def test_nemos_own_dataset_would_append_it_with_loss(tokenizer: Any, tmp_path: Path) -> None:
@@ -197,13 +140,14 @@ def test_in_a_batch_the_mask_stands_at_the_labels_and_not_on_padding(tokenizer: 
     batch = data.collate_fn([data[0], data[1]])
     for row, answer in enumerate((ANSWER["content"], "Yes.")):
         labels = batch["labels"][row][batch["loss_mask"][row].bool()]
-        assert tokenizer.tokenizer.convert_ids_to_tokens(labels) == pieces(tokenizer, answer + "<|eot_id|>")
+        assert tokenizer.tokenizer.decode(labels) == answer + "<|eot_id|>"
 
 
-def module(tokenizer: Any, source: Path, prepared: Path) -> Any:
+def module(tokenizer: Any, source: Path, prepared: Path, **settings: Any) -> Any:
     from recipes.chat_data import CitedChatDataModule
 
-    return CitedChatDataModule(str(source), str(prepared), tokenizer, seq_length=256, num_workers=0)
+    settings = {"seq_length": 256, "global_batch_size": 1, "num_workers": 0, **settings}
+    return CitedChatDataModule(str(source), str(prepared), tokenizer, **settings)
 
 
 def test_the_data_module_gives_the_datasets_of_the_prepared_chats(tokenizer: Any, tmp_path: Path) -> None:
@@ -213,6 +157,39 @@ def test_the_data_module_gives_the_datasets_of_the_prepared_chats(tokenizer: Any
     item = made[0]
     assert tokenizer.tokenizer.convert_ids_to_tokens(item["input_ids"])[-1] == "<|eot_id|>"
     assert 0 < int(item["loss_mask"].sum()) < len(item["input_ids"]) / 2
+
+
+def test_one_line_says_what_there_is_and_the_report_shows_the_first_chat_with_marks(
+    tokenizer: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_chats(tmp_path / "sft", train=[chat(*GOOD), "{"])
+    data = module(tokenizer, source, tmp_path / "out")
+    for _ in range(2):
+        data.prepare_data()
+        assert capsys.readouterr().err == (
+            f"chats: 1 to train on, 1 to validate; left out of training: 1 not JSON ({tmp_path}/out/report.json)\n"
+        )
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["loss_falls_on"] == "<|begin_of_text|>" + "".join(map(turn, GOOD))
+
+
+def test_too_few_chats_for_one_validation_batch_are_refused(tokenizer: Any, tmp_path: Path) -> None:
+    source = write_chats(tmp_path / "sft", validation=[numbered(1), numbered(2)])
+    with pytest.raises(RecipeError, match=r"2 usable validation sequences in .* make no whole batch of 8"):
+        module(tokenizer, source, tmp_path / "out", global_batch_size=8).prepare_data()
+    module(tokenizer, source, tmp_path / "out", global_batch_size=2).prepare_data()
+
+
+def test_changed_chats_are_prepared_again_and_nemos_old_line_index_goes(tokenizer: Any, tmp_path: Path) -> None:
+    source, out = write_chats(tmp_path / "sft"), tmp_path / "out"
+    data = module(tokenizer, source, out)
+    data.prepare_data()
+    assert len(dataset(out / "training.jsonl", tokenizer)) == 1
+    other = [{**QUESTION, "content": "And who reads it?"}, ANSWER]
+    write_chats(source, train=[chat(*other), chat(*GOOD)])
+    data.prepare_data()
+    assert prepared_chats(out) == [other, GOOD]
+    assert len(dataset(out / "training.jsonl", tokenizer)) == 2
 
 
 def test_a_template_without_marks_is_refused(tiny: Tiny, tmp_path: Path) -> None:
@@ -235,12 +212,3 @@ def test_a_prompt_for_generation_alone_is_no_mark(tiny: Tiny, tmp_path: Path) ->
     other.tokenizer.chat_template = loop + prompt
     with pytest.raises(RecipeError, match="does not mark the assistant's turns"):
         module(other, tmp_path, tmp_path)
-
-
-def test_training_chats_are_counted_without_blank_lines(tmp_path: Path) -> None:
-    from recipes.chat_data import training_chats
-
-    source = write_chats(tmp_path / "sft", train=[chat(*GOOD), "", chat(*GOOD)])
-    (source / "train" / "00001.jsonl").write_text(chat(*GOOD) + "\n", encoding="utf-8")
-    assert training_chats(source) == 3
-    assert training_chats(tmp_path / "none") is None

@@ -12,6 +12,7 @@ import pytest
 from preprocessing.errors import RecipeError, UsageError
 from tests.recipes.tiny import ROPE_SCALING, ROPE_THETA, VOCABULARY, Tiny, edit_json, shared, use_nemo_on_the_cpu
 from tools.checkpoint import export_checkpoint, import_checkpoint
+from tools.verify import verify_checkpoints
 
 TOLERANCE = 1e-4  # of a logit, in FP32
 
@@ -302,3 +303,35 @@ def test_import_names_what_a_folder_lacks(hf: Path, damage: str, sentence: str) 
     with pytest.raises(UsageError, match=sentence):
         import_checkpoint(hf, hf.parent / "never")
     assert not (hf.parent / "never").exists()
+
+
+def test_verify_compares_every_tensor_and_the_logits(tiny: Tiny) -> None:
+    for folder in (tiny.hf, tiny.exported):
+        summary = verify_checkpoints(tiny.nemo, folder)
+        assert summary.tensors == len(weights(tiny.hf))
+        assert summary.parameters == sum(tensor.numel() for tensor in weights(tiny.hf).values())
+        assert summary.difference is not None
+        assert summary.difference < TOLERANCE
+        assert f"all {summary.tensors} tensors equal" in summary.text()
+    assert "logits not compared" in verify_checkpoints(tiny.nemo, tiny.hf, logits=False).text()
+
+
+def test_verify_names_a_tensor_that_differs_by_one_bit(tiny: Tiny, hf: Path) -> None:
+    tensors = weights(hf)
+    tensors["model.layers.1.self_attn.k_proj.weight"].view(-1)[7] += 1e-6
+    save_weights(hf, tensors)
+    with pytest.raises(RecipeError, match=r"1 of \d+ tensors of .* are not those of .*layers\.1\.self_attn\.k_proj"):
+        verify_checkpoints(tiny.nemo, hf)
+
+
+def test_verify_sees_a_configuration_that_computes_something_else(tiny: Tiny, hf: Path) -> None:
+    edit_json(hf / "config.json", rope_theta=500000.0)
+    with pytest.raises(RecipeError, match=r"the tensors of .* are those of .*, but not its logits.*RoPE"):
+        verify_checkpoints(tiny.nemo, hf)
+
+
+def test_verify_refuses_what_is_no_checkpoint(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no checkpoint folder"):
+        verify_checkpoints(tiny.nemo, tmp_path / "none")
+    with pytest.raises(UsageError, match="not a NeMo checkpoint"):
+        verify_checkpoints(tiny.hf, tiny.hf)

@@ -22,16 +22,43 @@ def import_(
     print_result(import_checkpoint(source, output, overwrite), as_json)
 
 
+Base = Annotated[
+    Path | None,
+    typer.Option(help="NeMo checkpoint that the adapters were trained on.", show_default="where it was then"),
+]
+
+
 def export(
     source: Annotated[Path, typer.Argument(help="NeMo checkpoint or run folder.", show_default=False)],
     output: Annotated[Path, typer.Option(help="The Hugging Face checkpoint.")],
+    base: Base = None,
+    adapters_only: Annotated[
+        bool, typer.Option("--adapters-only", help="Write adapters for Hugging Face's PEFT instead of merging them.")
+    ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Bring a trained NeMo checkpoint back to Hugging Face."""
-    from tools.checkpoint import export_checkpoint
+    """Bring a trained NeMo checkpoint back to Hugging Face; adapters are merged into their base model."""
+    from tools.checkpoint import export_adapters, export_checkpoint
 
-    print_result(export_checkpoint(source, output, overwrite), as_json)
+    print_result((export_adapters if adapters_only else export_checkpoint)(source, output, overwrite, base), as_json)
+
+
+def verify(
+    nemo: Annotated[Path, typer.Argument(help="NeMo checkpoint or run folder.", show_default=False)],
+    hf: Annotated[
+        Path, typer.Argument(help="The Hugging Face checkpoint it became, or came from.", show_default=False)
+    ],
+    base: Base = None,
+    tensors_only: Annotated[
+        bool, typer.Option("--tensors-only", help="Leave the logits out: a forward pass of 70B on a CPU takes long.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare every tensor of a Hugging Face checkpoint, and its logits, with a NeMo checkpoint."""
+    from tools.verify import verify_checkpoints
+
+    print_result(verify_checkpoints(nemo, hf, base, logits=not tensors_only), as_json)
 
 
 def compare(
