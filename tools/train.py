@@ -70,13 +70,10 @@ def train(request: Request, overrides: Sequence[str] = (), resume_from: str | No
         )
     phases = compose_phases(request, overrides)
     _require_precision(request)
-<<<<<<< HEAD
-    prepare_folder(request, [phase.recipe for phase in phases], resume_from)
-=======
     _prepare_data(phases[0].recipe)
     if request.stage.epochs is not None:
         phases = compose_phases(request, overrides)  # the number of steps follows from the chats that can be used
->>>>>>> 405c144 (Chats and corpora looked at before a run starts; packed chats on GPUs; adapters merged and exported; verify)
+    prepare_folder(request, [phase.recipe for phase in phases], resume_from)
     print(_short(request, phases[-1].recipe), file=sys.stderr)
     for phase in phases:
         _run(request.stage_name, phase, request.folder)
