@@ -36,8 +36,8 @@ def check_pad(pad: int | None, end_of_text: int, folder: Path) -> None:
     """
     if pad == end_of_text:
         raise RecipeError(
-            f"the tokenizer in {folder} pads with its end-of-text token, which Megatron masks and replaces at the end of "
-            f'every document; set "pad_token": "{PAD}" in tokenizer_config.json of the Hugging Face checkpoint and '
+            f"the tokenizer in {folder} pads with its end-of-text token, which Megatron masks and replaces at the end "
+            f'of every document; set "pad_token": "{PAD}" in tokenizer_config.json of the Hugging Face checkpoint and '
             "import it again"
         )
 
