@@ -45,7 +45,13 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "test-set": data.test_set,
     },
     "Model": {"import": model.import_, "export": model.export, "verify": model.verify, "compare": model.compare},
-    "Training": {"cpt": training.cpt, "cpt-fast": training.cpt_fast, "sft": training.sft, "job": training.job},
+    "Training": {
+        "cpt": training.cpt,
+        "cpt-fast": training.cpt_fast,
+        "sft": training.sft,
+        "job": training.job,
+        "report": look.report,
+    },
 }
 for panel, commands in COMMANDS.items():
     for name, command in commands.items():

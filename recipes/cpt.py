@@ -12,8 +12,9 @@ import nemo_run as run
 from nemo.collections import llm
 
 from recipes import adapters, model, optimizer, precision, run_folder, trainer
-from recipes.callbacks import RunLog, ValidateAtEnd
+from recipes.callbacks import ValidateAtEnd
 from recipes.data import LegalCorpusDataModule
+from recipes.monitoring import compose as monitoring
 from recipes.nvfp4.emulate import emulation
 from recipes.request import Request
 from recipes.run_guard import RunGuard
@@ -66,19 +67,17 @@ def common(request: Request, steps: int) -> dict[str, Any]:
         run.Config(SeedEachStep, seed=stage.seed),
         run.Config(SkipNonFinite, folder=str(folder)),
         run.Config(ValidateAtEnd),
-        run.Config(
-            RunLog,
-            folder=str(folder),
-            stage=request.stage_name,
-            tokens_per_step=stage.global_batch_size * stage.sequence_length,
-        ),
+        *monitoring.callbacks(request),
         *emulation(request, llama.config),
         run.Config(StopInTime, folder=str(folder), time_limit=request.time_limit),
     ]
+    log = run_folder.log(folder, stage)
+    for name, logger in monitoring.loggers(request).items():
+        setattr(log, name, logger)
     parts = {
         "model": llama,
         "trainer": trainer.trainer(request, llama.config.num_layers, steps, callbacks),
-        "log": run_folder.log(folder, stage),
+        "log": log,
         "resume": run_folder.resume(folder, request.checkpoint),
         "optim": optimizer.adam(request, steps),
     }

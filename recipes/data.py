@@ -12,6 +12,7 @@ from preprocessing.corpus.blend import BlendEntry, load_blend
 from preprocessing.corpus.tokenizer import load_tokenizer
 from preprocessing.errors import RecipeError
 from recipes.corpus_checks import check_corpus, check_pad
+from recipes.monitoring.languages import SampleLanguages
 
 
 class LegalCorpusDataModule(PreTrainingDataModule):
@@ -77,6 +78,17 @@ class LegalCorpusDataModule(PreTrainingDataModule):
             RecipeError: one is damaged, too short, or holds ids that the tokenizer has not.
         """
         print(check_corpus(self.blend, self.blend_file, self.seq_length), file=sys.stderr)
+
+    def validation_languages(self) -> SampleLanguages:
+        """Return the language of each validation sample; text of several datasets of one language counts as one."""
+        languages = [entry.language for entry in self.blend.validation]
+        names = list(dict.fromkeys(languages))
+        place = [names.index(language) for language in languages]
+        # Megatron's blend knows the dataset of each sample; a single dataset is no blend
+        datasets = getattr(self._validation_ds, "dataset_index", None)
+        if datasets is None:
+            return SampleLanguages(names, [place[0]] * len(self._validation_ds))
+        return SampleLanguages(names, [place[int(dataset)] for dataset in datasets])
 
 
 def _weights_and_prefixes(entries: list[BlendEntry]) -> list[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Optional
 
 import nemo_run as run
-from lightning.pytorch.loggers import TensorBoardLogger
 from nemo import lightning as nl
 
 from recipes.checkpoints import finished_checkpoints
@@ -38,12 +37,11 @@ class ResumeFromNewest(nl.AutoResume):
 
 
 def log(folder: Path, stage: Stage) -> run.Config[nl.NeMoLogger]:
-    """Logs, TensorBoard and checkpoints of a run, all inside ``folder``."""
+    """Logs and checkpoints of a run, all inside ``folder``."""
     return run.Config(
         nl.NeMoLogger,
         explicit_log_dir=str(folder / "logs"),
-        update_logger_directory=False,  # True would move TensorBoard out of the run's folder
-        tensorboard=run.Config(TensorBoardLogger, save_dir=str(folder / "tensorboard"), name="", version=""),
+        update_logger_directory=False,  # True would move TensorBoard and W&B out of the run's folder
         ckpt=run.Config(
             StepCheckpoints,
             dirpath=str(folder / "checkpoints"),

@@ -18,7 +18,7 @@ import nemo_run as run
 
 from preprocessing.errors import RecipeError, UsageError
 from preprocessing.processors import processors
-from recipes.callbacks import CONSOLE_LOG
+from recipes.monitoring.console import CONSOLE_LOG
 from recipes.run_guard import LAUNCHER_VARIABLE
 from recipes.stop import signals_ask_to_stop
 

@@ -20,6 +20,8 @@ from preprocessing.processors import processors
 # As recipes.quiet.name_a_chip, for tests that import Megatron or NeMo by themselves and for the programs they start.
 if not Path("/proc/driver/nvidia").exists():
     os.environ.setdefault("TORCH_CUDA_ARCH_LIST", "9.0")
+# Runs of tests are nobody's experiments, also where somebody is logged in to W&B.
+os.environ["WANDB_MODE"] = "offline"
 
 # Seconds say nothing of a function while another process of the tests is at work (or compiles, in a first call).
 hypothesis.settings.register_profile(

@@ -114,7 +114,7 @@ def test_nothing_can_be_set_in_a_part_that_is_not_set(recipe: Any) -> None:
 
 
 def test_a_member_of_a_list_can_be_reached(recipe: Any) -> None:
-    from recipes.callbacks import RunLog
+    from recipes.monitoring.run_log import RunLog
 
     place = [callback.__fn_or_cls__ for callback in recipe.trainer.callbacks].index(RunLog)
     changed = apply(recipe, f"trainer.callbacks[{place}].stage=renamed")

@@ -1,4 +1,4 @@
-"""What looks around: the machine, the whole job in small, a citation."""
+"""What looks around: the machine, the whole job in small, a run, a citation."""
 
 from __future__ import annotations
 
@@ -17,6 +17,25 @@ def doctor(as_json: Json = False) -> None:
     report = examine()
     print_result(report, as_json)
     raise typer.Exit(report.exit_status)
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder, finished or killed.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Write run_report.html and .json into a run's folder: its curves, settings, throughput and alerts.
+
+    A run writes them itself when it ends; this is for one that was killed, or is still running.
+    """
+    import json
+
+    from recipes.monitoring.report import HTML, write_report
+
+    made = write_report(run)
+    if as_json:
+        print(json.dumps(made, ensure_ascii=False, indent=2))
+    else:
+        print(run / HTML)
 
 
 def quickstart(
