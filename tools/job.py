@@ -94,7 +94,7 @@ def look_at_job(
 
 
 def _jobs(name: str) -> Sequence[Any]:
-    from nemo_run import Experiment
+    from nemo_run import Experiment, SlurmExecutor
     from nemo_run.config import get_nemorun_home
 
     folder = Path(get_nemorun_home(), "experiments")
@@ -102,7 +102,10 @@ def _jobs(name: str) -> Sequence[Any]:
     if name not in known:
         raise UsageError(f"nothing was submitted as '{name}' from here.{did_you_mean(name, known)}")
     with contextlib.redirect_stdout(io.StringIO()):
-        return Experiment.from_id(name).jobs
+        jobs = Experiment.from_id(name).jobs
+    if not all(isinstance(job.executor, SlurmExecutor) for job in jobs):
+        raise UsageError(f"{name} was not sent to Slurm; SkyPilot is asked by `sky queue`, Docker by `docker ps`")
+    return jobs
 
 
 def _states(tunnel: Any, numbers: dict[str, str]) -> dict[str, str]:

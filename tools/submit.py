@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import sys
 from collections.abc import Sequence
@@ -61,8 +62,13 @@ def submit_training(
     hardware = request.hardware
     gpus = hardware.devices if hardware.gpu else 0
     recipe = _resolved(request, overrides)
+    notes = ["watch:     sky queue; sky logs CLUSTER; sky down CLUSTER"] if isinstance(settings, Skypilot) else []
     if isinstance(settings, Slurm):
-        executor = slurm_executor(settings, settings.training, nodes=hardware.nodes, gpus=gpus)
+        training = settings.training
+        if "--resume-from" in options:  # which would go back once more
+            training = dataclasses.replace(training, retries=0)
+            notes.append("note:      Slurm does not put this job back; go on by the command without --resume-from")
+        executor = slurm_executor(settings, training, nodes=hardware.nodes, gpus=gpus)
     elif isinstance(settings, Skypilot):
         executor = skypilot_executor(settings, nodes=hardware.nodes, gpus=gpus, chip=hardware.chip)
     else:
@@ -73,7 +79,6 @@ def submit_training(
     stage = request.stage_name.replace("_", "-")
     job = Job(name=stage, script=shell_script(settings, [stage, *options]), executor=executor)
     where = f"{settings.place}:" if isinstance(settings, Slurm) and settings.place else ""
-    notes = ["watch:     sky queue; sky logs CLUSTER; sky down CLUSTER"] if isinstance(settings, Skypilot) else []
     notes += [f"run:       {where}{place.path(request.folder)}  (console.log, metrics.jsonl, checkpoints)"]
     submission = submit_jobs(
         f"eurlex-{stage}",

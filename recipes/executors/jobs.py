@@ -136,11 +136,15 @@ def submit(
                     _look(experiment, settings, paths)
                 experiment.run(detach=not isinstance(settings, Docker))
         except RecipeError:
+            shutil.rmtree(folder, ignore_errors=True)
             raise
         except Exception as error:  # whatever ssh, sbatch or NeMo-Run raises, the person wants Slurm's own words
             words = str(getattr(getattr(error, "result", None), "stderr", "")).strip() or str(error)
             what = "NeMo-Run could not write the scripts" if dry_run else f"{_name(settings)} did not take the jobs"
-            raise RecipeError(f"{what}: {words}") from error
+            taken = [f"{job.id} {job.handle.rpartition('/')[2]}" for job in experiment.jobs if job.handle]
+            if not taken:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise RecipeError(f"{what}: {words}{'; it has taken: ' if taken else ''}{', '.join(taken)}") from error
         made = [(job.id, job) for job in experiment.jobs]
         scripts = {name: _script(folder, job) for name, job in made}
         if dry_run:

@@ -17,7 +17,11 @@ for argument in "$@"; do
         [[ -e $FAKE/ended.${argument##*:} ]] || { echo "$number"; exit 0; } ;;
     esac
 done
-if [[ -e $FAKE/refuse ]]; then echo "sbatch: error: invalid account or partition" >&2; exit 1; fi
+# with a number in the file, that job alone is refused
+if [[ -e $FAKE/refuse && ( ! -s $FAKE/refuse || $(cat "$FAKE/refuse") == "$number" ) ]]; then
+    echo "sbatch: error: invalid account or partition" >&2
+    exit 1
+fi
 elements=$(sed -n 's/^#SBATCH --array=0-//p' "$script")
 nodes=$(sed -n 's/^#SBATCH --nodes=//p' "$script")
 export SLURM_NNODES=${nodes:-1} SLURM_JOB_NODELIST=here

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from nemo_run import Experiment, Script
 from typer.testing import CliRunner
 
 import launch
@@ -87,6 +88,13 @@ def test_the_script_is_the_command_as_it_was_given(nemorun_home: Path, tmp_path:
     ]
 
 
+def test_a_job_that_goes_back_to_a_checkpoint_is_not_put_back(nemorun_home: Path, tmp_path: Path) -> None:
+    command = ["cpt", "--model", "tiny", "--checkpoint", "my base", "--executor", str(written(tmp_path)), "--dry-run"]
+    for more, retries in (([], 10), (["--resume-from", "5"], 0)):
+        ended = CliRunner().invoke(launch.app, [*command, *more])
+        assert f"export TORCHX_MAX_RETRIES={retries}\n" in ended.stdout, ended.output
+
+
 def test_a_submitted_job_runs_and_is_looked_at(cluster: Path) -> None:
     slurm = settings(cluster, training__retries=0)
     made = submit("eurlex-cpt", [job(slurm, "echo trained\n")], slurm, notes=["run:       there"])
@@ -117,6 +125,28 @@ def test_a_command_that_was_refused_is_not_put_back(cluster: Path) -> None:
     made = submit("eurlex-cpt", [job(slurm, f"echo once more >> {cluster}/tries; exit 2\n")], slurm)
     assert (cluster / "tries").read_text().count("once more") == 1
     assert look_at_job(made.experiment).exit_status == 1
+
+
+def test_what_was_taken_before_a_refusal_is_named(cluster: Path, nemorun_home: Path) -> None:
+    slurm = settings(cluster)
+    second = Job("more", "true\n", slurm_executor(slurm, slurm.training), after="cpt")
+    (cluster / "refuse").write_text("102")
+    with pytest.raises(RecipeError, match=r"invalid account or partition; it has taken: cpt 101$"):
+        submit("eurlex-cpt", [job(slurm, "true\n"), second], slurm)
+    (cluster / "refuse").write_text("")
+    with pytest.raises(RecipeError, match=r"invalid account or partition$"):
+        submit("eurlex-sft", [job(slurm, "true\n")], slurm)
+    assert not list(nemorun_home.glob("experiments/eurlex-sft/*"))
+
+
+def test_jobs_of_others_are_not_asked_about(nemorun_home: Path, tmp_path: Path) -> None:
+    docker = load_executor(written(tmp_path, "docker"))
+    assert isinstance(docker, Docker)
+    with Experiment("eurlex-cpt", executor=docker_executor(docker), log_level="ERROR") as experiment:
+        experiment.add(Script(inline="true"), executor=docker_executor(docker), name="cpt")
+        experiment._prepare()
+    with pytest.raises(UsageError, match=r"was not sent to Slurm; SkyPilot is asked by `sky queue`"):
+        look_at_job(experiment._id)
 
 
 @pytest.mark.parametrize(

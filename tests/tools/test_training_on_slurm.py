@@ -44,7 +44,7 @@ def cpt(tiny: Tiny, *more: object) -> tuple[object, ...]:
 
 
 def test_two_nodes_behind_ssh_train_together(tiny: Tiny, cluster: Path, far: dict[str, Any]) -> None:
-    executor = written(cluster, setup="", code="files", env={"GREETING": "from here"}, **far)
+    executor = written(cluster, setup="", code="files", **far)
     command = cpt(
         tiny,
         "--hardware",
