@@ -85,7 +85,7 @@ def submit_training(
         [job],
         settings,
         dry_run=dry_run,
-        paths=[place.path(path) for path in (request.checkpoint, request.data, *_config(options))],
+        paths=[place.path(path) for path in (str(request.checkpoint), str(request.data), *_config(options))],
         notes=notes,
     )
     return TrainingJob(recipe if dry_run else None, submission)
