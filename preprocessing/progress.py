@@ -24,7 +24,7 @@ def progress(
         desc=what,
         total=total,
         initial=initial,
-        unit=unit,
+        unit=unit if unit == "B" else f" {unit}",
         unit_scale=unit == "B",
         file=sys.stderr,
         mininterval=0.2 if terminal else 30.0,

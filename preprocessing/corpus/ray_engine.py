@@ -31,9 +31,6 @@ _ROOT = Path(__file__).resolve().parents[2]
 _RETRIES = 3
 # How long a cluster may take to answer, in seconds.
 _ANSWER = 10.0
-# How long ray.wait may take at a time, in seconds: Ctrl-C gets through only when it returns (Ray 2.60), and without a
-# limit that is when a task ends.
-_LISTEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -130,9 +127,7 @@ def _do(function: Callable[[T], R], task: T, folder: Path, paths: Sequence[Path]
 
 
 def _finished(ray: Any, running: dict[Any, int]) -> Iterator[tuple[int, Any]]:
-    done: list[Any] = []
-    while not done:
-        done, _ = ray.wait(list(running), num_returns=1, timeout=_LISTEN)
+    done, _ = ray.wait(list(running), num_returns=1)
     for reference in done:
         number = running.pop(reference)
         yield number, _result(ray, reference)
