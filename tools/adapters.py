@@ -68,7 +68,7 @@ def read_adapters(checkpoint: Path, base: Path | None = None) -> AdapterSet:
 
     Raises:
         UsageError: the base checkpoint is not there.
-        RecipeError: the checkpoint has other adapters than LoRA's and DoRA's.
+        RecipeError: the checkpoint has other adapters than this project's.
     """
     from nemo.lightning import io
 
@@ -79,14 +79,15 @@ def read_adapters(checkpoint: Path, base: Path | None = None) -> AdapterSet:
         )
     peft = io.load_context(checkpoint, subpath="model.model_transform", build=False)
     kind = peft.__fn_or_cls__.__name__
-    if kind not in ("LoRA", "DoRA"):
-        raise RecipeError(f"{checkpoint} has {kind} adapters; only those of LoRA and DoRA can be merged")
+    if kind not in ("LoRA", "WholeRowDoRA"):
+        # NeMo's own DoRA saves the lengths of one rank's part of a row, see recipes/dora.py
+        raise RecipeError(f"{checkpoint} has adapters of the kind {kind}; only those of this project can be merged")
     config = io.load_context(checkpoint, subpath="model.config", build=False)
     return AdapterSet(
         base=newest_checkpoint(base or trained_on),
         rank=int(peft.dim),
         alpha=float(peft.alpha),
-        dora=kind == "DoRA",
+        dora=kind != "LoRA",
         layers=dict(_layers(_stored_tensors(checkpoint / "weights"), int(config.num_layers))),
     )
 
@@ -187,11 +188,4 @@ def _stored_tensors(weights: Path) -> dict[str, Any]:
     }
     tensors = {name: torch.empty(entry.size, dtype=entry.properties.dtype) for name, entry in found.items()}
     load(tensors, storage_reader=reader, no_dist=True)
-    for name, tensor in tensors.items():
-        if name.endswith("mlp.linear_fc1.adapter.weight_magnitude"):
-            # NeMo 2.7.3 stores these lengths rank by rank (peft/dora.py), each rank's gate rows and then its up rows;
-            # weights are stored with all gate rows first
-            parts = len({chunk.offsets[-1] for chunk in found[name].chunks})
-            halves = tensor.view(len(tensor), parts, 2, -1)
-            tensors[name] = halves.transpose(1, 2).reshape(len(tensor), -1)
     return {name.removeprefix("module."): tensor.float() for name, tensor in tensors.items()}

@@ -168,9 +168,11 @@ def test_a_format_that_the_hardware_lacks_is_refused_before_anything_starts(tiny
 def test_adapters_are_trained_at_their_own_rate(tiny: Tiny, tmp_path: Path, stage: str, name: str) -> None:
     from nemo.collections import llm
 
+    from recipes.dora import WholeRowDoRA
+
     full = recipe(stage, tiny.nemo, tmp_path, tmp_path / "run")
     made = recipe(stage, tiny.nemo, tmp_path, tmp_path / "run", peft=name)
     assert made.__fn_or_cls__ is llm.finetune
-    assert made.peft.__fn_or_cls__ is {"lora": llm.peft.LoRA, "dora": llm.peft.DoRA}[name]
+    assert made.peft.__fn_or_cls__ is {"lora": llm.peft.LoRA, "dora": WholeRowDoRA}[name]
     assert made.optim.config.lr == pytest.approx(10 * full.optim.config.lr)
     assert made.optim.lr_scheduler.min_lr == pytest.approx(10 * full.optim.lr_scheduler.min_lr)
