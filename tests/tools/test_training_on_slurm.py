@@ -17,7 +17,8 @@ from recipes.metrics import read_metrics
 from tests.recipes.executors.test_settings import written
 from tests.recipes.tiny import Tiny, shared
 
-pytestmark = pytest.mark.slow  # NeMo is imported several times in each
+# NeMo is imported several times in each
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def launch(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=580,
+        timeout=1200,
         check=False,
     )
 
