@@ -2,6 +2,7 @@
 
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
+import json
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from preprocessing.errors import RecipeError
 from preprocessing.files import atomic_folder, write_json
 from recipes.chat_sampler import ChatDataSampler
 from recipes.chats import REPORT, prepare_chats, read_report, report_line, with_marks
+from recipes.monitoring.languages import SampleLanguages
 from recipes.packing import PackedChats, write_packed
 
 
@@ -137,6 +139,17 @@ class CitedChatDataModule(ChatDataModule):
                 "lower data.global_batch_size"
             )
         print(f"{report_line(report, self.packed)} ({self.dataset_root / REPORT})", file=sys.stderr)
+
+    def validation_languages(self) -> SampleLanguages | None:
+        """Return the language of each validation chat; None where one has none, or a sequence holds several chats."""
+        if self.packed:
+            return None
+        with self.validation_path.open(encoding="utf-8") as stream:
+            languages = [json.loads(line).get("language") for line in stream]
+        if None in languages:
+            return None
+        names = sorted(set(languages))
+        return SampleLanguages(names, [names.index(language) for language in languages])
 
     @property
     def train_path_packed(self) -> Path:

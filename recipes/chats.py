@@ -103,7 +103,7 @@ def prepare_chats(source: Path, prepared: Path, tokenizer: Any, sequence_length:
             usable = _fitting(_well_formed(shards[split], tokenizer, left_out), tokenizer, sequence_length, left_out)
             with (partial / f"{name}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
                 for place, chat in usable:
-                    digest = xxhash.xxh3_128_digest(json.dumps(chat, sort_keys=True).encode())
+                    digest = xxhash.xxh3_128_digest(json.dumps(chat["messages"], sort_keys=True).encode())
                     if digest in seen:
                         left_out.add("seen before", place)
                     elif split == "train" and digest in held_out:
@@ -201,7 +201,14 @@ def _well_formed(shards: list[Path], tokenizer: Any, left_out: LeftOut) -> Itera
                     continue
                 # the role and the text alone: what else a record holds must not reach the template
                 turns = [{"role": turn["role"], "content": turn["content"]} for turn in chat["messages"]]
-                yield place, {"messages": turns}
+                yield place, {"messages": turns, **_language(chat)}
+
+
+def _language(chat: dict[str, Any]) -> dict[str, str]:
+    """What the losses of a validation are told apart by; nothing where the record does not say."""
+    metadata = chat.get("metadata")
+    language = metadata.get("language") if isinstance(metadata, dict) else None
+    return {"language": language} if isinstance(language, str) and language else {}
 
 
 def _fitting(

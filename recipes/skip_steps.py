@@ -3,13 +3,14 @@
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.callbacks import Callback
 
 from preprocessing.errors import RecipeError
+from recipes.monitoring.alerts import SKIPPED, Alert
+from recipes.monitoring.watcher import tell
 
 
 class SkipNonFinite(Callback):
@@ -61,12 +62,8 @@ class SkipNonFinite(Callback):
                 "go back to an earlier checkpoint (--resume-from) with a lower optim.config.lr or a higher precision"
             )
         if trainer.is_global_zero:
-            self._tell(
+            text = (
                 f"step {trainer.global_step} skipped: its gradients are not finite ({self._in_a_row} in a row, "
                 f"{self._in_all} in all; {self.stop_after} in a row end the run)"
             )
-
-    def _tell(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-        with (Path(self.folder) / "console.log").open("a", encoding="utf-8") as stream:
-            stream.write(f"ALERT  {text}\n")
+            tell(trainer, Path(self.folder), Alert(SKIPPED, trainer.global_step, text))

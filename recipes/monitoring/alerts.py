@@ -14,6 +14,7 @@ GRADIENT_NORM = "gradient_norm"
 SLOW_DATA = "slow_data"
 STALLED_DATA = "stalled_data"
 SILENT = "silent"
+SKIPPED = "skipped"
 
 _ROBUST = 1.4826  # times the median absolute deviation is the standard deviation, for normal noise
 

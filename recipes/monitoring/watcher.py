@@ -59,7 +59,7 @@ class Alerts(Callback):
         )
 
         def report(kind: str, message: str) -> None:
-            self._tell(trainer, Alert(kind, trainer.global_step, message))
+            tell(trainer, Path(self.folder), Alert(kind, trainer.global_step, message))
 
         self._watch = Watch(self.stalled_seconds, self.silent_seconds, report)
         self._watch.start()
@@ -89,7 +89,7 @@ class Alerts(Callback):
             time.monotonic() - self._started,
             self._watch.waited,
         ):
-            self._tell(trainer, alert)
+            tell(trainer, Path(self.folder), alert)
 
     def on_validation_batch_end(self, trainer: Any, *arguments: Any, **more: Any) -> None:
         """A validation is no silence."""
@@ -117,15 +117,16 @@ class Alerts(Callback):
         if watch is not None:
             watch.stop()
 
-    def _tell(self, trainer: Any, alert: Alert) -> None:
-        from recipes.monitoring.loggers import RunWandb
 
-        folder = Path(self.folder)
-        say(folder, f"ALERT  {alert.message}")
-        keep(folder, {"step": alert.step, "alert": alert.kind, "message": alert.message})
-        for logger in trainer.loggers:
-            if isinstance(logger, RunWandb):
-                logger.alert(title=alert.kind.replace("_", " "), text=f"{folder}: {alert.message}")
+def tell(trainer: Any, folder: Path, alert: Alert) -> None:
+    """Put ``alert`` on the console, into ``metrics.jsonl`` and to W&B. For rank 0."""
+    from recipes.monitoring.loggers import RunWandb
+
+    say(folder, f"ALERT  {alert.message}")
+    keep(folder, {"step": alert.step, "alert": alert.kind, "message": alert.message})
+    for logger in trainer.loggers:
+        if isinstance(logger, RunWandb):
+            logger.alert(title=alert.kind.replace("_", " "), text=f"{folder}: {alert.message}")
 
 
 _NAMES = ("reduced_train_loss", "grad_norm")
