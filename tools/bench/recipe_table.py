@@ -3,28 +3,26 @@
     python -m tools.bench.recipe_table [--quickstart runs/quickstart] [--steps 5] [--at-once 2] [--output TABLE.md]
 
 Where the precision can be computed on a CPU, the recipe of the tiny model is trained for some steps, each run in a
-process of its own, as `launch.py` trains it. The table is Markdown: the loss of the first and of the last step, or why
-there is none.
+process of its own. The table is Markdown: the loss of the first and of the last step, or "no" where a CPU can't.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
-from preprocessing.errors import UsageError
+from preprocessing.errors import RecipeError, UsageError
 from recipes.formats import FORMATS
+from recipes.metrics import read_metrics
 from recipes.request import Request, make_request
 from recipes.settings import STAGES
+from tools.bench import warm_runs
 
-ROOT = Path(__file__).resolve().parents[2]
 TUNING = ("full", "lora", "dora")
+Combination = tuple[str, str, str]  # precision, tuning, stage
 
 
 def main() -> int:
@@ -38,10 +36,11 @@ def main() -> int:
     arguments.add_argument("--output", type=Path, help="Markdown file", default=None)
     options = arguments.parse_args()
     combinations = list(product(FORMATS, TUNING, STAGES))
+    warm_runs.warm_up()
     resolved = {item: resolve(*item) for item in combinations}
-    with ThreadPoolExecutor(options.at_once) as pool:
-        runs = pool.map(lambda item: train(item, options.quickstart, options.steps), combinations)
-        trained = dict(zip(combinations, runs, strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        runs = {item: run_of(item, options.quickstart, options.steps, Path(folder)) for item in combinations}
+        trained = train(runs, options.at_once)
     lines = table(resolved, trained, options.steps)
     print("\n".join(lines))
     if options.output:
@@ -69,30 +68,44 @@ def resolve(precision: str, tuning: str, stage: str) -> str:
     return "yes"
 
 
-def train(combination: tuple[str, str, str], quickstart: Path, steps: int) -> str:
-    """Train the tiny model on the CPU; return its losses, or the reason there are none."""
+def run_of(combination: Combination, quickstart: Path, steps: int, folder: Path) -> warm_runs.Run | None:
+    """Return the run of the tiny model; None where a CPU can't compute it."""
     precision, tuning, stage = combination
     try:
         request_of(precision, tuning, stage, model="tiny")
     except UsageError:
-        return "no"
+        return None
     data = {"cpt": "corpus/cpt/blend.yaml", "cpt_fast": "corpus/cpt/blend_fast.yaml", "sft": "sft"}[stage]
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            *(sys.executable, "launch.py", stage.replace("_", "-"), "--model", "tiny", "--hardware", "1xcpu"),
-            *("--checkpoint", str(quickstart / "base"), "--data", str(quickstart / data)),
-            *("--output", f"{folder}/run", "--precision", precision, "--json", f"trainer.max_steps={steps}"),
-            *(() if tuning == "full" else ("--peft", tuning)),
-        ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    print(f"{precision} {tuning} {stage}: exit status {done.returncode}", file=sys.stderr, flush=True)
-    if done.returncode:
-        return f"FAILED: {done.stderr.strip().splitlines()[-1]}"
-    summary = json.loads(done.stdout)
-    return f"{summary['first_loss']:.3f} -> {summary['last_loss']:.3f}"
+    arguments = {
+        "model": "tiny",
+        "hardware": "1xcpu",
+        "checkpoint": quickstart / "base",
+        "data": quickstart / data,
+        "precision": precision,
+        "peft": None if tuning == "full" else tuning,
+    }
+    overrides = (f"trainer.max_steps={steps}",)
+    return warm_runs.Run(folder / "_".join(combination), arguments, overrides, stage=stage)
 
 
-def table(resolved: dict[tuple[str, str, str], str], trained: dict[tuple[str, str, str], str], steps: int) -> list[str]:
+def train(runs: dict[Combination, warm_runs.Run | None], at_once: int) -> dict[Combination, str]:
+    """Train; return the losses of each run, or how it failed."""
+    found = dict.fromkeys(runs, "no")
+    there = [(combination, run) for combination, run in runs.items() if run]
+    for first in range(0, len(there), at_once):
+        batch = [(combination, run, warm_runs.start(run)) for combination, run in there[first : first + at_once]]
+        for combination, run, children in batch:
+            try:
+                warm_runs.finish(run, children)
+                losses = [record["loss"] for record in read_metrics(run.folder) if "loss" in record]
+                found[combination] = f"{losses[0]:.3f} -> {losses[-1]:.3f}"
+            except RecipeError as error:
+                found[combination] = f"FAILED: {error}"
+            print(" ".join(combination), found[combination], file=sys.stderr, flush=True)
+    return found
+
+
+def table(resolved: dict[Combination, str], trained: dict[Combination, str], steps: int) -> list[str]:
     """Return the lines of the table; refusals come once, below it."""
     head = [f"{stage.replace('_', '-')} on a CPU, {steps} steps" for stage in STAGES]
     lines = ["| precision | tuning | resolves for 4xb200 | " + " | ".join(head) + " |"]
