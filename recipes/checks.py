@@ -102,8 +102,12 @@ def _packing(recipe: Any) -> list[str]:
 
 def _optimizer(recipe: Any) -> list[str]:
     optimizer = recipe.optim.config
-    if getattr(optimizer, "use_precision_aware_optimizer", False) and not optimizer.use_distributed_optimizer:
+    if not optimizer.use_precision_aware_optimizer:
+        return []
+    if not optimizer.use_distributed_optimizer:
         return ["the precision-aware optimizer needs optim.config.use_distributed_optimizer=true"]
+    if optimizer.store_param_remainders and not optimizer.bf16:
+        return ["the precision-aware optimizer adds 16 bits to BF16 weights, and these are FP32; use --precision bf16"]
     return []
 
 

@@ -70,7 +70,12 @@ def resolved() -> dict[str, Any]:
         if isinstance(request, str):
             found[name] = request
             continue
-        values, kind = resolve(request), f"{request.stage_name} {request.model.name}"
+        try:
+            values = resolve(request)
+        except UsageError as error:
+            found[name] = f"refused: {error}"
+            continue
+        kind = f"{request.stage_name} {request.model.name}"
         nearest = defaults.get(kind) or next(iter(defaults.values()), {})
         defaults.setdefault(kind, values)
         changes = {key: value for key, value in values.items() if nearest.get(key) != value}
