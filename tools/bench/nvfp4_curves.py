@@ -39,11 +39,11 @@ _WINDOW = 20
 LEARNING_RATE = 1e-3
 _NO_BF16_LAYERS = "trainer.plugins.num_layers_at_end_in_bf16=0"
 _SWITCHES = ("RHT", "STOCHASTIC_ROUNDING", "2D_QUANTIZATION")
-BASELINE = "BF16"
+BASELINE, WHOLE = "BF16", "NVFP4"
 #: precision, overrides and the switches that are set, by the variant's name
 VARIANTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     BASELINE: ("bf16", (), ()),
-    "NVFP4": ("nvfp4-emulated", (), ()),
+    WHOLE: ("nvfp4-emulated", (), ()),
     "FP32": ("fp32", (), ()),  # how far rounding alone drives two runs apart
     "no Hadamard transform": ("nvfp4-emulated", (), ("RHT",)),
     "no stochastic rounding": ("nvfp4-emulated", (), ("STOCHASTIC_ROUNDING",)),
@@ -107,28 +107,33 @@ def curve(folder: Path, steps: int) -> Curve | None:
 
 
 def table(curves: dict[str, dict[int, Curve]]) -> str:
-    """The table in Markdown: losses, and how far they lie above BF16's of the same seed, in percent."""
+    """The table in Markdown. How far losses lie above others: the mean over the seeds, with the least and the most."""
     lines = [
-        f"| | seeds | validation loss | above {BASELINE} | last training loss | above {BASELINE} |",
+        f"| | seeds | validation loss | above {BASELINE} | above {WHOLE} | above {BASELINE} in training |",
         "|---|---|---|---|---|---|",
     ]
-    base = curves[BASELINE]
     for name, of_seed in curves.items():
-        seeds = sorted(of_seed.keys() & base.keys())
-        if not seeds:
+        if not of_seed:
             continue
-        cells = []
-        for values, reference in (
-            ([of_seed[seed].validation for seed in seeds], [base[seed].validation for seed in seeds]),
-            ([of_seed[seed].last for seed in seeds], [base[seed].last for seed in seeds]),
-        ):
-            above = [100 * (value / other - 1) for value, other in zip(values, reference, strict=True)]
-            cells.append(f"{statistics.fmean(values):.4f}")
-            cells.append(
-                "" if name == BASELINE else f"{statistics.fmean(above):+.2f} % ({min(above):+.2f} to {max(above):+.2f})"
+        validation = {seed: run.validation for seed, run in of_seed.items()}
+        cells = [name, str(len(of_seed)), f"{statistics.fmean(validation.values()):.4f}"]
+        for reference in (BASELINE, WHOLE):
+            cells.append(_above(validation, {seed: run.validation for seed, run in curves[reference].items()}))
+        cells.append(
+            _above(
+                {seed: run.last for seed, run in of_seed.items()},
+                {seed: run.last for seed, run in curves[BASELINE].items()},
             )
-        lines.append(f"| {name} | {len(seeds)} | {' | '.join(cells)} |")
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _above(losses: dict[int, float], others: dict[int, float]) -> str:
+    above = [100 * (losses[seed] / others[seed] - 1) for seed in losses.keys() & others.keys()]
+    if not any(above):
+        return ""  # nothing to compare with, or the same runs
+    return f"{statistics.fmean(above):+.2f} % ({min(above):+.2f} to {max(above):+.2f})"
 
 
 def plot(curves: dict[str, dict[int, Curve]], path: Path) -> None:
