@@ -157,7 +157,7 @@ def plot(curves: dict[str, dict[int, Curve]], path: Path) -> None:
         gap.plot(steps, above, label=name, linewidth=1.2, **style)
     loss.set(xlabel="step", ylabel=f"training loss, mean of {_WINDOW} steps")
     gap.set(xlabel="step", ylabel=f"% above {BASELINE}, same data")
-    gap.legend(fontsize=8)
+    figure.legend(*gap.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     with matplotlib.rc_context({"svg.hashsalt": "nvfp4", "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None})
 
