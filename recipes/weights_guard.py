@@ -37,6 +37,7 @@ class ImportedWeights(Callback):
         self.checkpoint = checkpoint
         self._sample: dict[str, torch.Tensor] = {}
         self._steps_seen = 0
+        self._rate = 0.0
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Compare architecture and weights; raises RecipeError on the first difference."""
@@ -54,7 +55,10 @@ class ImportedWeights(Callback):
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Keep a sample of all weights (adapters are there only now)."""
-        if self._steps_seen < _STEPS and not self._sample:
+        if self._steps_seen >= _STEPS:
+            return
+        self._rate = max(self._rate, _largest(trainer, "lr"))
+        if not self._sample:
             # of the strategy's model, not pl_module: a virtual pipeline has several pieces
             self._sample = {
                 name: sampled(value) for name, value in trainer.strategy.megatron_parallel.named_parameters()
@@ -65,12 +69,10 @@ class ImportedWeights(Callback):
         if self._steps_seen >= _STEPS:
             return
         self._steps_seen += 1
-        groups = [group for optimizer in trainer.strategy.optimizers for group in optimizer.param_groups]
-        # the rates of the step that was done: the schedule has moved on by now, at most by the warm-up's slope
-        rate = max((float(group.get("lr", 0.0)) for group in groups), default=0.0)
-        decay = max((float(group.get("weight_decay", 0.0)) for group in groups), default=0.0)
+        # the schedule has moved on by now: a warm-up to a higher rate, a short run's cosine to one far below the step's
+        self._rate = max(self._rate, _largest(trainer, "lr"))
         live = trainer.strategy.megatron_parallel.named_parameters()
-        wrong = moved_too_far(live, self._sample, self._steps_seen * rate, decay)
+        wrong = moved_too_far(live, self._sample, self._steps_seen * self._rate, _largest(trainer, "weight_decay"))
         if wrong:
             raise RecipeError(
                 f"after step {trainer.global_step}, {len(wrong)} of {len(self._sample)} tensors are farther from where "
@@ -79,6 +81,12 @@ class ImportedWeights(Callback):
             )
         if self._steps_seen == _STEPS:
             self._sample = {}
+
+
+def _largest(trainer: Any, name: str) -> float:
+    """The largest value of ``name`` among the optimizers' groups."""
+    groups = (group for optimizer in trainer.strategy.optimizers for group in optimizer.param_groups)
+    return max((float(group.get(name, 0.0)) for group in groups), default=0.0)
 
 
 def sampled(parameter: torch.Tensor) -> torch.Tensor:

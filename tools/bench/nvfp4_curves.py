@@ -98,6 +98,28 @@ def planned(output: Path, quickstart: Path, seeds: int, steps: int) -> Iterator[
             yield name, seed, Run(folder, arguments, ("data.num_workers=0", *overrides), environment)
 
 
+def crosswise(output: Path, quickstart: Path, seeds: int) -> Iterator[tuple[str, int, Run]]:
+    """Yield runs that validate what BF16 trained in NVFP4 and the other way round, after a step that moves nothing."""
+    for seed in range(1, seeds + 1):
+        settings = yaml.safe_load((output / f"seed{seed}.yaml").read_text(encoding="utf-8"))
+        settings["cpt"] |= {"learning_rate": 1e-30, "min_learning_rate": 0.0}
+        config = output / f"still{seed}.yaml"
+        with atomic_file(config) as stream:
+            yaml.safe_dump(settings, stream, sort_keys=False)
+        for trained, other in ((BASELINE, WHOLE), (WHOLE, BASELINE)):
+            arguments = {
+                "model": "tiny",
+                "hardware": "1xcpu",
+                "precision": VARIANTS[other][0],
+                "checkpoint": output / "runs" / f"{trained}-{seed}",
+                "data": quickstart / "corpus" / "cpt" / "blend.yaml",
+                "config": config,
+            }
+            overrides = ("data.num_workers=0", "trainer.max_steps=1", "trainer.val_check_interval=1")
+            folder = output / "runs" / f"{trained}-in-{other}-{seed}"
+            yield f"{trained}, validated in {other}", seed, Run(folder, arguments, overrides)
+
+
 def curve(folder: Path, steps: int) -> Curve | None:
     """The curve in a run's folder; None where it is not finished."""
     records = read_metrics(folder)
@@ -106,25 +128,23 @@ def curve(folder: Path, steps: int) -> Curve | None:
     return Curve(losses, validations[-1]) if len(losses) == steps and validations else None
 
 
-def table(curves: dict[str, dict[int, Curve]]) -> str:
-    """The table in Markdown. How far losses lie above others: the mean over the seeds, with the least and the most."""
+def table(curves: dict[str, dict[int, Curve]], others: dict[str, dict[int, float]]) -> str:
+    """The table in Markdown; ``others`` are validation losses alone, by seed.
+
+    How far losses lie above others: the mean over the seeds, with the least and the most.
+    """
     lines = [
         f"| | seeds | validation loss | above {BASELINE} | above {WHOLE} | above {BASELINE} in training |",
         "|---|---|---|---|---|---|",
     ]
-    for name, of_seed in curves.items():
-        if not of_seed:
+    validations = {name: {seed: run.validation for seed, run in of_seed.items()} for name, of_seed in curves.items()}
+    last = {name: {seed: run.last for seed, run in of_seed.items()} for name, of_seed in curves.items()}
+    for name, losses in (validations | others).items():
+        if not losses:
             continue
-        validation = {seed: run.validation for seed, run in of_seed.items()}
-        cells = [name, str(len(of_seed)), f"{statistics.fmean(validation.values()):.4f}"]
-        for reference in (BASELINE, WHOLE):
-            cells.append(_above(validation, {seed: run.validation for seed, run in curves[reference].items()}))
-        cells.append(
-            _above(
-                {seed: run.last for seed, run in of_seed.items()},
-                {seed: run.last for seed, run in curves[BASELINE].items()},
-            )
-        )
+        cells = [name, str(len(losses)), f"{statistics.fmean(losses.values()):.4f}"]
+        cells += [_above(losses, validations[reference]) for reference in (BASELINE, WHOLE)]
+        cells.append(_above(last.get(name, {}), last[BASELINE]))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -178,8 +198,10 @@ def main() -> None:
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     plan = list(planned(options.output, options.quickstart, options.seeds, options.steps))
+    after = list(crosswise(options.output, options.quickstart, options.seeds))
     missing = [run for _, _, run in plan if curve(run.folder, options.steps) is None]
-    if missing and not options.report_only:
+    missing_after = [run for _, _, run in after if curve(run.folder, 1) is None]
+    if (missing or missing_after) and not options.report_only:
         # glibc would give the memory of every large tensor back, and get it again page by page: a third of the time
         tunables = {"MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_MMAP_THRESHOLD_": "4000000000"}
         if not tunables.items() <= os.environ.items():
@@ -187,16 +209,21 @@ def main() -> None:
             os.execve(sys.executable, again, os.environ | tunables)
         warm_up()
         _train(missing, options.at_once)
+        _train(missing_after, options.at_once)
     curves: dict[str, dict[int, Curve]] = {name: {} for name in VARIANTS}
     for name, seed, run in plan:
         if found := curve(run.folder, options.steps):
             curves[name][seed] = found
+    others: dict[str, dict[int, float]] = {}
+    for name, seed, run in after:
+        if found := curve(run.folder, 1):
+            others.setdefault(name, {})[seed] = found.validation
     if not curves[BASELINE]:
         raise RecipeError(f"no run of {BASELINE} is finished in {options.output}")
     with atomic_file(options.output / TABLE) as stream:
-        stream.write(table(curves))
+        stream.write(table(curves, others))
     plot(curves, options.output / PLOT)
-    print(table(curves))
+    print(table(curves, others))
 
 
 def _train(runs: list[Run], at_once: int) -> None:

@@ -144,9 +144,12 @@ def composed(tiny: Tiny, *overrides: str):  # type: ignore[no-untyped-def]
 def test_a_switch_that_is_neither_0_nor_1_is_refused(
     nemo_on_cpu: None, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from recipes.nvfp4.emulate import EmulatedNvfp4
+
     monkeypatch.setenv("NVTE_NVFP4_DISABLE_RHT", "true")
     with pytest.raises(UsageError, match="NVTE_NVFP4_DISABLE_RHT=true: set it to 1 to switch hadamard off, or to 0"):
         composed(tiny)
     monkeypatch.setenv("NVTE_NVFP4_DISABLE_RHT", "1")
-    callback = composed(tiny).trainer.callbacks[-1]
+    callbacks = composed(tiny).trainer.callbacks
+    (callback,) = (callback for callback in callbacks if callback.__fn_or_cls__ is EmulatedNvfp4)
     assert (callback.hadamard, callback.stochastic_rounding, callback.square_weight_blocks) == (False, True, True)
