@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from lightning.pytorch.callbacks import Callback
 
@@ -27,6 +27,7 @@ class RunGuard(Callback):
     def __init__(self, folder: str) -> None:
         """``folder``: the run's folder."""
         self.folder = folder
+        self._lock: Optional[int] = None  # noqa: UP045 (for NeMo-Run)
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Take the lock on rank 0; raises RecipeError when another run holds it."""
@@ -34,8 +35,15 @@ class RunGuard(Callback):
         if launcher:
             threading.Thread(target=_end_with, args=(int(launcher),), daemon=True).start()
         if trainer.is_global_zero:
-            # kept open, and so locked, for the life of the process
-            os.set_inheritable(lock_folder(Path(self.folder)), False)
+            # kept open, and so locked, until the run or the process ends
+            self._lock = lock_folder(Path(self.folder))
+            os.set_inheritable(self._lock, False)
+
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        """Give the lock back."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def lock_folder(folder: Path) -> int:
