@@ -65,10 +65,10 @@ def train(
     if stop_after:
         call.keywords["trainer"].callbacks.append(AskToStop(folder, stop_after))
     call()
-    _forget_this_run()
+    forget_this_run()
 
 
-def _forget_this_run() -> None:
+def forget_this_run() -> None:
     """Leave nothing in this process that the next run would take for its own."""
     from megatron.core import num_microbatches_calculator, parallel_state
     from nemo.utils import AppState

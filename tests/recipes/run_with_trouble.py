@@ -1,9 +1,12 @@
-"""A CPT run in this very process, to which things happen; what it says comes out as one JSON object.
+"""CPT runs in this very process: to two of them things happen, and one is stopped and resumed.
 
-    python -m tests.recipes.run_with_trouble CHECKPOINT BLEND OUTPUT once|always
+    python -m tests.recipes.run_with_trouble CHECKPOINT BLEND OUTPUT
 
-The gradients of step 3 hold a NaN in one tensor, and after step 5 somebody asks for a stop; or all gradients from
-step 3 on do.
+OUTPUT/once: the gradients of step 3 hold a NaN in one tensor, and after step 5 somebody asks for a stop.
+OUTPUT/always: the gradients of all steps from 3 on do.
+OUTPUT/cpt-lora-one: see resume_in_process.
+
+The sums of all weights after each step, and the sentence that ended the second run, come out as one JSON object.
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch.callbacks import Callback
 
+from preprocessing.errors import RecipeError
 from recipes.request import make_request
+from tests.recipes import resume_in_process
 from tests.recipes.train_in_process import SMALL
 from tools.run_state import prepare_folder
 from tools.train import compose
@@ -33,6 +37,7 @@ class Trouble(Callback):
         self.folder = folder
         self.always = always
         self.sums: list[float] = []  # of all weights, after each step
+        self.ended = ""  # the sentence of the error that ended the run
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         step = trainer.global_step + 1
@@ -45,21 +50,30 @@ class Trouble(Callback):
             (self.folder / "stop").touch()
 
 
-def main(checkpoint: str, blend: str, output: str, how_often: str) -> None:
+def run(checkpoint: Path, blend: Path, folder: Path, always: bool) -> Trouble:
     """Compose the recipe as ``launch.py cpt`` does, and run it here instead of through torchrun."""
-    request = make_request("cpt", model="tiny", checkpoint=Path(checkpoint), data=Path(blend), folder=Path(output))
+    request = make_request("cpt", model="tiny", checkpoint=checkpoint, data=blend, folder=folder)
     recipe = compose(request, [*SMALL, *STEPS])
     prepare_folder(request, [recipe])
     import fiddle as fdl
 
     call = fdl.build(recipe)
-    trouble = Trouble(Path(output), how_often == "always")
+    trouble = Trouble(folder, always)
     call.keywords["trainer"].callbacks.append(trouble)
     try:
         call()
-    finally:
-        print(json.dumps(trouble.sums), flush=True)
-        torch.distributed.destroy_process_group()
+    except RecipeError as error:
+        trouble.ended = str(error)
+    return trouble
+
+
+def main(checkpoint: str, blend: str, output: str) -> None:
+    """Do all runs, the one that fails last."""
+    once = run(Path(checkpoint), Path(blend), Path(output, "once"), always=False)
+    resume_in_process.forget_this_run()
+    resume_in_process.main(checkpoint, blend, "", output, "cpt-lora-one")
+    always = run(Path(checkpoint), Path(blend), Path(output, "always"), always=True)
+    print(json.dumps({"once": once.sums, "always": always.sums, "ended": always.ended}), flush=True)
 
 
 if __name__ == "__main__":
