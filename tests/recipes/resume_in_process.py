@@ -57,10 +57,11 @@ def train(
     recipe = compose(request, [*SMALL, *length, *steps, *LAYOUTS[layout]])
     if peft:
         recipe.peft.dropout = 0.1
-    if os.environ.get("RANK", "0") == "0":
-        prepare_folder(request, [recipe])
     import fiddle as fdl
 
+    if os.environ.get("RANK", "0") == "0":
+        fdl.build(recipe.data).prepare_data()
+        prepare_folder(request, [recipe])
     call = fdl.build(recipe)
     if stop_after:
         call.keywords["trainer"].callbacks.append(AskToStop(folder, stop_after))
