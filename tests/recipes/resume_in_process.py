@@ -4,8 +4,8 @@
 
 A case is STAGE-TUNING-LAYOUT, as in cpt-lora-tp2. Of each, OUTPUT/CASE/whole is a run of six steps and
 OUTPUT/CASE/parts one that was stopped after the third and went on; in cpt-lora-tp2-pp2 it goes on in another layout.
-Adapters have dropout, so that random numbers count too. One process for all: the import of NeMo costs far more than
-these runs.
+Adapters have dropout, so that random numbers count too; not in another layout, where it would fall elsewhere. One
+process for all: the import of NeMo costs far more than these runs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,14 @@ LENGTHS = {"cpt": 64, "sft": 320}
 
 
 def train(
-    checkpoint: Path, data: Path, folder: Path, stage: str, tuning: str, layout: str, stop_after: int | None = None
+    checkpoint: Path,
+    data: Path,
+    folder: Path,
+    stage: str,
+    tuning: str,
+    layout: str,
+    stop_after: int | None = None,
+    dropout: float = 0.1,
 ) -> None:
     """Compose the recipe as ``launch.py`` does, and run it here."""
     peft = None if tuning == "full" else tuning
@@ -56,17 +63,25 @@ def train(
     length = (f"data.seq_length={LENGTHS[stage]}", f"model.config.seq_length={LENGTHS[stage]}")
     recipe = compose(request, [*SMALL, *length, *steps, *LAYOUTS[layout]])
     if peft:
-        recipe.peft.dropout = 0.1
+        recipe.peft.dropout = dropout
     import fiddle as fdl
 
     if os.environ.get("RANK", "0") == "0":
         fdl.build(recipe.data).prepare_data()
         prepare_folder(request, [recipe])
     call = fdl.build(recipe)
+    _next_port()
     if stop_after:
         call.keywords["trainer"].callbacks.append(AskToStop(folder, stop_after))
     call()
     forget_this_run()
+
+
+def _next_port() -> None:
+    """Give the processes of each run a meeting point of their own: torchrun's keeps what earlier ones said there."""
+    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
+    if "RANK" in os.environ:
+        os.environ["MASTER_PORT"] = str(20000 + (int(os.environ["MASTER_PORT"]) + 7) % 10000)
 
 
 def forget_this_run() -> None:
@@ -86,9 +101,10 @@ def main(checkpoint: str, blend: str, chats: str, output: str, *cases: str) -> N
     for case in cases:
         stage, tuning, layout, *other = case.split("-")
         data, folder = Path(blend if stage == "cpt" else chats), Path(output, case)
-        train(Path(checkpoint), data, folder / "whole", stage, tuning, layout)
-        train(Path(checkpoint), data, folder / "parts", stage, tuning, layout, STOP_AFTER)
-        train(Path(checkpoint), data, folder / "parts", stage, tuning, *(other or [layout]))
+        dropout = 0.0 if other else 0.1
+        train(Path(checkpoint), data, folder / "whole", stage, tuning, layout, None, dropout)
+        train(Path(checkpoint), data, folder / "parts", stage, tuning, layout, STOP_AFTER, dropout)
+        train(Path(checkpoint), data, folder / "parts", stage, tuning, *(other or [layout]), None, dropout)
 
 
 if __name__ == "__main__":
