@@ -37,7 +37,7 @@ TOGETHER = {
     **dict.fromkeys(
         (
             *("tests/recipes/", "tests/tools/test_checkpoint.py", "tests/tools/test_train.py"),
-            "tests/tools/evaluation/test_held_out.py",
+            *("tests/tools/test_training_on_slurm.py", "tests/tools/evaluation/test_held_out.py"),
         ),
         "nemo",
     ),
@@ -49,12 +49,17 @@ _MEMORY = 4 << 30
 _MOST = 4  # the end-to-end tests alone take as long as all the others in three processes
 
 
+def together(nodeid: str) -> str:
+    """Return what the test of this id shares its process with: the tests of its file, or a group of files."""
+    file = nodeid.partition("::")[0]
+    return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
+
+
 class ByFile(LoadScopeScheduling):
     """Deals out whole files, the first collected first: the end-to-end tests, which take longest, at once."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
+        return together(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
