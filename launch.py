@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import typer
 
-from preprocessing.errors import RecipeError
+from preprocessing.errors import RecipeError, StoppedError
 from tools.commands import corpus, data, look, model, training
 
 app = typer.Typer(
@@ -59,13 +59,14 @@ for panel, commands in COMMANDS.items():
 
 
 def main() -> int:
-    """Run the command line; return 0 when done, 1 when the work failed, 2 for wrong usage, 130 after Ctrl-C."""
+    """Run the command line; return 0: done, 1: failed, 2: wrong usage, 75: stopped early, 130: Ctrl-C."""
     # torch's own import of a renamed package; nothing that a user could do anything about
     warnings.filterwarnings("ignore", message="The pynvml package is deprecated", category=FutureWarning)
     try:
         app(standalone_mode=True)
     except RecipeError as error:
-        print(f"error: {error}", file=sys.stderr)
+        # a run that was asked to stop has done what it was asked
+        print(error if isinstance(error, StoppedError) else f"error: {error}", file=sys.stderr)
         return error.exit_status
     except SystemExit as ended:
         # Typer ends the process itself, after Ctrl-C with 130
