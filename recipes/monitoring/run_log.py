@@ -48,6 +48,8 @@ class RunLog(Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Forget the records of steps that a resumed run will do again, and tell the curves."""
         run = Path(self.folder)
+        # Lightning's own count, by which it logs a validation; a checkpoint holds it from before its step was counted
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
         self._first_step = trainer.global_step
         self._started = self._step_started = time.monotonic()
         self._shown = 0.0
