@@ -102,6 +102,11 @@ def _packing(recipe: Any) -> list[str]:
 
 def _optimizer(recipe: Any) -> list[str]:
     optimizer = recipe.optim.config
+    if optimizer.optimizer_cpu_offload:
+        return [
+            "optim.config.optimizer_cpu_offload puts the weights from before the checkpoint back at the first step "
+            "(Megatron-Core 0.15.3); use --peft lora, or more GPUs"
+        ]
     if not optimizer.use_precision_aware_optimizer:
         return []
     if not optimizer.use_distributed_optimizer:

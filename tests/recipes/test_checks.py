@@ -38,6 +38,7 @@ STRATEGY = "trainer.strategy."
         (["data.seq_length=2048"], r"data\.seq_length=2048 and model\.config\.seq_length=4096 disagree; set both"),
         (["data.seq_length=4098", "model.config.seq_length=4098"], "sequences of 4098 tokens do not divide over 4"),
         (["data.global_batch_size=127", "data.micro_batch_size=2"], r"data\.global_batch_size=127 must be a multiple"),
+        (["optim.config.optimizer_cpu_offload=true"], "puts the weights from before the checkpoint back"),
         (["optim.config.use_distributed_optimizer=false"], r"needs optim\.config\.use_distributed_optimizer=true"),
     ],
 )
