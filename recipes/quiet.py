@@ -28,6 +28,7 @@ NOTICES = (
     r"^distributed_backend=gloo",
     r"^All distributed processes registered",
     r"DEPRECATED: Passing 'checkpoint_dir' as a Path",  # NeMo calls Megatron so
+    r"Running in WANDB offline mode",  # transformers; the run's own line says where W&B writes
     r"`torch_dtype` is deprecated",  # NeMo calls transformers so
     # NeMo writes the training length here first; the exporter then sets the model's own
     r"`rope_scaling`'s original_max_position_embeddings field must be less",

@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning.pytorch.callbacks import Callback
 
+from recipes.metrics import read_metrics
 from recipes.monitoring.alerts import Alert, Rules
 from recipes.monitoring.console import say
 from recipes.monitoring.run_log import keep
@@ -148,7 +149,8 @@ class RunReport(Callback):
         self._write(trainer)
 
     def _write(self, trainer: Any) -> None:
-        if not trainer.is_global_zero:
+        # a run that failed before its first step has nothing to tell
+        if not trainer.is_global_zero or not read_metrics(Path(self.folder)):
             return
         from recipes.monitoring.report import write_report
 
@@ -156,4 +158,4 @@ class RunReport(Callback):
             write_report(Path(self.folder))
         # the run's work is done and its records are there: `launch.py report` makes the report from them at any time
         except Exception as error:
-            say(Path(self.folder), f"no report: {type(error).__name__}: {error}")
+            say(Path(self.folder), f"no report ({error}); try again with: python launch.py report {self.folder}")

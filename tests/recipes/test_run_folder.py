@@ -51,11 +51,11 @@ def test_a_new_run_starts_from_the_imported_weights(tmp_path: Path) -> None:
 
 
 def test_everything_is_written_inside_the_run_folder(tmp_path: Path) -> None:
-    from recipes.run_folder import log
-    from recipes.settings import load_stage
+    from recipes.request import make_request
+    from tools.train import compose
 
-    config = log(tmp_path, load_stage("cpt"))
-    assert {config.explicit_log_dir, config.tensorboard.save_dir, config.ckpt.dirpath} == {
-        str(tmp_path / name) for name in ("logs", "tensorboard", "checkpoints")
-    }
+    config = compose(make_request("cpt", checkpoint=tmp_path / "none", folder=tmp_path)).log
+    assert config.explicit_log_dir == str(tmp_path / "logs")
+    assert config.ckpt.dirpath == str(tmp_path / "checkpoints")
+    assert config.tensorboard.folder == config.wandb.folder == str(tmp_path)
     assert config.update_logger_directory is False

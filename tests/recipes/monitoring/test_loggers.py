@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def test_steps_done_again_replace_the_old_ones_in_tensorboard(tmp_path: Path) ->
 
 def test_a_resumed_run_is_the_same_wandb_run_and_shows_no_step_twice(tmp_path: Path) -> None:
     session(RunWandb(str(tmp_path)), 0, 0, range(1, 6), 0.0)
+    time.sleep(1.1)  # W&B names the files of a session by the second in which it began
     session(RunWandb(str(tmp_path)), 3, 5, range(4, 8), 100.0)
     runs = wandb_runs(tmp_path)
     assert [f"run-{(tmp_path / 'wandb_id').read_text().strip()}"] == list(runs)
