@@ -9,6 +9,7 @@ switched off; the training goes on. A resumed run goes on with the same curve an
 
 import os
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from recipes.monitoring.console import say
 
 
-class _Forgiving:
+class _Forgiving(ABC):
     """What both loggers share. ``_folder`` is the run's folder."""
 
     _folder: Path
@@ -49,14 +50,16 @@ class _Forgiving:
             self._give_up(error)
             return DummyExperiment()
 
-    def _prepare(self) -> None:
-        """Nothing has to be there beforehand."""
+    def _prepare(self) -> None:  # noqa: B027 (most loggers need nothing beforehand)
+        """Do what has to be done before the first look at :attr:`experiment`."""
 
+    @abstractmethod
     def _begin(self, step: int, seen: int) -> None:
-        raise NotImplementedError
+        """As :meth:`begin`; may fail."""
 
+    @abstractmethod
     def _show(self, metrics: Mapping[str, float], step: int) -> None:
-        raise NotImplementedError
+        """As :meth:`record`; may fail."""
 
     def _try(self, work: Callable[[], object]) -> None:
         if self._off:
@@ -69,7 +72,7 @@ class _Forgiving:
 
     def _give_up(self, error: Exception) -> None:
         self._off = True
-        say(self._folder, f"{type(self).__name__} is off from here on ({type(error).__name__}: {error})")
+        say(self._folder, f"{type(self).__name__} is off from here on ({error or type(error).__name__})")
 
 
 class RunTensorBoard(_Forgiving, TensorBoardLogger):

@@ -39,12 +39,23 @@ def wandb_runs(folder: Path) -> dict[str, list[dict[str, Any]]]:
     runs: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((folder / "wandb").glob("offline-run-*/*.wandb")):
         rows = runs.setdefault(path.stem, [])
-        for record in _records(path.read_bytes()):
+        for record in _written(path):
             if record.WhichOneof("record_type") == "history":
                 rows.append(
                     {item.key or item.nested_key[0]: json.loads(item.value_json) for item in record.history.item}
                 )
     return runs
+
+
+def _written(path: Path) -> list[Any]:
+    """The records of a session that has ended: W&B's own process writes them, and may still be at it."""
+    deadline = time.monotonic() + 60
+    while True:
+        records = list(_records(path.read_bytes()))
+        if any(record.WhichOneof("record_type") == "exit" for record in records):
+            return records
+        assert time.monotonic() < deadline, f"W&B did not end {path}"
+        time.sleep(0.1)
 
 
 def _records(data: bytes) -> Iterator[Any]:
@@ -93,7 +104,7 @@ def test_an_alert_goes_to_wandb(tmp_path: Path) -> None:
     logger.alert("loss spike", "loss 9 at step 3")
     logger.finalize("success")
     (file,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
-    kinds = {record.WhichOneof("record_type"): record for record in _records(file.read_bytes())}
+    kinds = {record.WhichOneof("record_type"): record for record in _written(file)}
     assert (kinds["alert"].alert.title, kinds["alert"].alert.text) == ("loss spike", "loss 9 at step 3")
 
 
