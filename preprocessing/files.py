@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -47,6 +48,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``path``; on success it replaces ``path`` whole, on error it is removed."""
     if path.name in ("", ".."):
         path = path.resolve()  # "." has no name to put another one beside
+    missing = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{_writer()}{PARTIAL_SUFFIX}")
     shutil.rmtree(partial, ignore_errors=True)
@@ -63,6 +65,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             partial.replace(path)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        for folder in missing:  # innermost first; one that holds something by now stays
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         raise
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_type_hints
+
 import nemo_run as run
 from nemo.collections import llm
 
@@ -12,6 +14,8 @@ from recipes.settings import Adapters
 def peft(adapters: Adapters) -> run.Config:
     """Return NeMo's LoRA, or its DoRA made right, with these settings."""
     kind = {"lora": llm.peft.LoRA, "dora": WholeRowDoRA}[adapters.name]
+    # NeMo writes their types as text, which NeMo-Run's parser of overrides does not read
+    kind.__init__.__annotations__ = get_type_hints(kind.__init__)
     return run.Config(
         kind,
         target_modules=adapters.layers,

@@ -60,6 +60,7 @@ class Hardware:
     layouts: dict[str, Any]
     nodes: int = 1
     name: str = ""
+    profile: str = ""  # the file that says so, without its ending
 
     def __post_init__(self) -> None:
         if self.chip not in (*CHIPS, CPU):
@@ -84,11 +85,11 @@ class Hardware:
         Raises:
             UsageError: the profile has no layout for the model, or it does not divide the devices.
         """
-        path = _FOLDER / f"{self.name}.yaml"
+        path = _FOLDER / f"{self.profile}.yaml"
         if model not in self.layouts:
             raise UsageError(
                 f"hardware '{self.name}' has no layout for {model}, only for {', '.join(self.layouts)}; add one to "
-                f"nemo_configs/hardware"
+                f"{path}"
             )
         of_model = self.layouts[model]
         where = f"layouts: {model}"
@@ -140,5 +141,5 @@ def _devices(hardware: Hardware) -> int:
 
 def _load(name: str) -> Hardware:
     path = _FOLDER / f"{name}.yaml"
-    values: Mapping[str, Any] = {"name": name, **read_yaml(path)}
+    values: Mapping[str, Any] = {"name": name, "profile": name, **read_yaml(path)}
     return checked(Hardware, values, path)

@@ -14,9 +14,9 @@ from typing import Any, TypeVar, get_type_hints
 
 import yaml
 
+from preprocessing.corpus.training_runs import CONFIGS as CONFIGS
 from preprocessing.errors import UsageError, did_you_mean
 
-CONFIGS = Path(__file__).resolve().parent.parent / "nemo_configs"
 STAGES = ("cpt", "cpt_fast", "sft")
 
 

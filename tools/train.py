@@ -31,6 +31,7 @@ class RunSummary:
     validation_loss: float | None
     seconds: float
     best_checkpoint: str | None = None  # the one of the lowest validation loss
+    report: str | None = None  # run_report.html
 
     def text(self) -> str:
         """What a person sees at the end."""
@@ -42,6 +43,8 @@ class RunSummary:
         lines.append(f"  checkpoint       {self.checkpoint}")
         if self.best_checkpoint and self.best_checkpoint != self.checkpoint:
             lines.append(f"  best validation  {self.best_checkpoint}")
+        if self.report:
+            lines.append(f"  report           {self.report}")
         lines.append(f"  next             python launch.py export {self.folder} --output DIR")
         return "\n".join(lines)
 
@@ -212,11 +215,14 @@ def _run(stage_name: str, phase: Phase, output: Path) -> None:
 
 
 def _summary(stage_name: str, output: Path) -> RunSummary:
+    from recipes.monitoring.report import HTML
+
     checkpoint = newest_checkpoint(output)
     records = read_metrics(output)
     steps = [record for record in records if "loss" in record]
     validations = [record["validation_loss"] for record in records if "validation_loss" in record]
     best = best_checkpoint(output)
+    report = output / HTML
     return RunSummary(
         stage=stage_name,
         folder=str(output),
@@ -227,4 +233,5 @@ def _summary(stage_name: str, output: Path) -> RunSummary:
         validation_loss=validations[-1] if validations else None,
         seconds=sum(record["seconds"] for record in steps),
         best_checkpoint=str(best) if best else None,
+        report=str(report) if report.is_file() else None,
     )

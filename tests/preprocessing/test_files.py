@@ -61,6 +61,13 @@ def test_a_folder_that_fails_leaves_the_old_one(tmp_path: Path):
     assert everything_in(tmp_path) == ["out", "out/old"]
 
 
+def test_a_folder_that_fails_leaves_no_empty_folders_above_it(tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ValueError), atomic_folder(tmp_path / "there" / "new" / "newer" / "out"):
+        raise ValueError
+    assert everything_in(tmp_path) == ["there"]
+
+
 def test_json_keeps_real_letters(tmp_path: Path):
     write_json(tmp_path / "a.json", {"título": [1, None]})
     assert "título" in (tmp_path / "a.json").read_text(encoding="utf-8")

@@ -101,6 +101,8 @@ def test_a_layout_that_can_not_be_is_refused(layout: dict[str, Any], sentence: s
 def test_a_model_without_a_layout_is_named() -> None:
     with pytest.raises(UsageError, match="'4xb200' has no layout for tiny, only for llama33_70b, llama31_8b"):
         load_hardware("4xb200").layout("tiny")
+    with pytest.raises(UsageError, match=r"'2x8xh100' has no layout .* add one to .*/hardware/8xh100\.yaml"):
+        load_hardware("2x8xh100").layout("tiny")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,18 @@ def test_values_are_set_at_every_depth(recipe: Any) -> None:
     assert changed.resume.restore_config.path == "/elsewhere"
 
 
+@pytest.mark.parametrize("kind", ["lora", "dora"])
+def test_values_of_adapters_are_set(kind: str, tiny: Tiny, tmp_path: Path) -> None:
+    from recipes import cpt
+    from recipes.request import make_request
+
+    request = make_request(
+        "cpt", model="tiny", peft=kind, checkpoint=tiny.nemo, data=Path("blend.yaml"), folder=tmp_path / "run"
+    )
+    peft = apply(cpt.recipe(request), "peft.dropout=0.1", "peft.dim=4", "peft.target_modules=['linear_qkv']").peft
+    assert (peft.dropout, peft.dim, peft.target_modules) == (0.1, 4, ["linear_qkv"])
+
+
 def test_what_is_not_named_stays_as_it_was(recipe: Any) -> None:
     before = (recipe.trainer.max_steps, recipe.model.config.rotary_base, len(recipe.trainer.callbacks))
     changed = apply(recipe, "data.global_batch_size=4")
