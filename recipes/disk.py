@@ -7,33 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import UsageError
+from recipes.shape import shape_of
 
-_VOCABULARY = 128256  # Llama 3's, which NeMo's own classes leave to the tokenizer
 _SLACK = 1.02  # metadata, tokenizer, the sample order and logs
-
-
-def parameters(config: Any) -> int:
-    """Number of parameters of a Llama with the architecture ``config``."""
-    hidden, layers, ffn = config.hidden_size, config.num_layers, config.ffn_hidden_size
-    query, value = _widths(config)
-    layer = hidden * (query + 2 * value) + query * hidden + 3 * hidden * ffn + 2 * hidden
-    tables = 1 if config.share_embeddings_and_output_weights else 2
-    return layers * layer + tables * (config.vocab_size or _VOCABULARY) * hidden + hidden
-
-
-def adapter_parameters(config: Any, peft: Any) -> int:
-    """Number of parameters of the adapters ``peft`` (NeMo's LoRA or DoRA) on such a model."""
-    hidden, ffn = config.hidden_size, config.ffn_hidden_size
-    query, value = _widths(config)
-    shapes = {
-        "linear_qkv": (hidden, query + 2 * value),
-        "linear_proj": (query, hidden),
-        "linear_fc1": (hidden, 2 * ffn),
-        "linear_fc2": (ffn, hidden),
-    }
-    magnitudes = "DoRA" in peft.__fn_or_cls__.__name__
-    of_layer = (shapes[name] for name in peft.target_modules)
-    return config.num_layers * sum(peft.dim * (into + out) + magnitudes * out for into, out in of_layer)
 
 
 def checkpoint_bytes(recipe: Any) -> int:
@@ -44,7 +20,10 @@ def checkpoint_bytes(recipe: Any) -> int:
     ``store_param_remainders`` its 16 other bits. Frozen weights are not saved.
     """
     peft, optimizer = getattr(recipe, "peft", None), recipe.optim.config
-    count = adapter_parameters(recipe.model.config, peft) if peft else parameters(recipe.model.config)
+    shape = shape_of(recipe.model.config)
+    count = shape.parameters
+    if peft:
+        count = shape.adapter_parameters(peft.dim, peft.target_modules, "DoRA" in peft.__fn_or_cls__.__name__)
     remainders = optimizer.use_precision_aware_optimizer and optimizer.store_param_remainders
     weight, master = (2, 2 if remainders else 4) if optimizer.bf16 else (4, 0)
     return int(count * (weight + master + 4 + 4) * _SLACK)
@@ -71,13 +50,6 @@ def require_space(recipe: Any, folder: Path) -> None:
             f"{ckpt.save_top_k}, the best, and the one being written), and its disk has {_readable(free)} free: make "
             "room, choose another --output, or keep fewer with log.ckpt.save_top_k=1"
         )
-
-
-def _widths(config: Any) -> tuple[int, int]:
-    """Columns of the queries, and of the keys or values."""
-    heads = config.num_attention_heads
-    channels = config.kv_channels or config.hidden_size // heads
-    return heads * channels, (config.num_query_groups or heads) * channels
 
 
 def _readable(count: float) -> str:

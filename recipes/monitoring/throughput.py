@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from recipes.shape import shape_of
+
 #: Dense peak in TFLOP/s of one GPU by the bits of the products. NVIDIA's data sheets (half of the figures "with
 #: sparsity"); A100 and L40S have no FP8 or no FP4 tensor cores where a key is missing.
 PEAKS: dict[str, dict[str, float]] = {
@@ -32,24 +34,14 @@ def training_flop_per_token(model: Any, sequence_length: int, adapter_rank: int 
         adapter_rank: None when all weights are trained. With adapters the frozen weights take part in the forward
             product and in that for the gradient of their input, and not in that for their own gradient.
     """
-    hidden, feed_forward = model.hidden_size, model.ffn_hidden_size
-    heads = model.num_attention_heads
-    groups = model.num_query_groups or heads
-    channels = model.kv_channels or hidden // heads
-    shapes = [
-        (hidden, (heads + 2 * groups) * channels),  # queries, keys and values in one
-        (heads * channels, hidden),
-        (hidden, 2 * feed_forward),  # gate and up in one
-        (feed_forward, hidden),
-    ]
-    weights = model.num_layers * sum(width * height for width, height in shapes)
-    output = hidden * model.vocab_size
+    shape = shape_of(model)
+    weights = shape.layers * shape.layer_weights
     # scores, and their product with the values: each 2 x channels for each of the tokens before, on average half of all
-    attention = model.num_layers * 2 * 2 * heads * channels * sequence_length / 2
+    attention = shape.layers * 2 * 2 * shape.queries * sequence_length / 2
     if adapter_rank is None:
-        return 3 * (2 * (weights + output) + attention)
-    adapters = model.num_layers * sum(adapter_rank * (width + height) for width, height in shapes)
-    return 2 * 2 * (weights + output) + 3 * 2 * adapters + 3 * attention
+        return 3 * (2 * (weights + shape.table) + attention)
+    adapters = shape.layers * sum(adapter_rank * (each.inputs + each.outputs) for each in shape.linears.values())
+    return 2 * 2 * (weights + shape.table) + 3 * 2 * adapters + 3 * attention
 
 
 def peak_tflops(chip: str, precision: str) -> float | None:

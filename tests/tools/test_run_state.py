@@ -118,6 +118,5 @@ def test_a_checkpoint_of_70b_is_most_of_a_terabyte_and_one_of_its_adapters_is_no
         recipe("cpt", tmp_path / "none", tmp_path, tmp_path / "run", model="llama33_70b", peft=peft)
         for peft in (None, "lora")
     )
-    assert disk.parameters(full.model.config) == 70_553_706_496
     assert disk.checkpoint_bytes(full) == pytest.approx(12 * 70.55e9, rel=0.03)
     assert disk.checkpoint_bytes(lora) == pytest.approx(10e9, rel=0.02)
