@@ -7,6 +7,7 @@ import torch
 from megatron.core.optimizer import OptimizerConfig
 from nemo.lightning.pytorch.optim import CosineAnnealingScheduler, MegatronOptimizerModule
 
+from recipes.adam_in_pieces import PiecewiseOptimizerModule
 from recipes.precision import weight_type
 from recipes.request import Request
 
@@ -48,7 +49,7 @@ def adam(request: Request, steps: int) -> run.Config[MegatronOptimizerModule]:
         config.main_grads_dtype = torch.bfloat16
         config.exp_avg_dtype = config.exp_avg_sq_dtype = _MOMENTS[layout.optimizer]
     return run.Config(
-        MegatronOptimizerModule,
+        PiecewiseOptimizerModule if layout.optimizer in _MOMENTS else MegatronOptimizerModule,
         config=config,
         lr_scheduler=run.Config(
             CosineAnnealingScheduler,
