@@ -7,6 +7,7 @@ more than that, see ``TOGETHER``.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ if not Path("/proc/driver/nvidia").exists():
     os.environ.setdefault("TORCH_CUDA_ARCH_LIST", "9.0")
 # Runs of tests are nobody's experiments, also where somebody is logged in to W&B.
 os.environ["WANDB_MODE"] = "offline"
+
+# A shell without job control starts what runs in its background with Ctrl-C ignored, and programs inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Seconds say nothing of a function while another process of the tests is at work (or compiles, in a first call).
 hypothesis.settings.register_profile(
