@@ -10,18 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from preprocessing.errors import UsageError, did_you_mean
+from recipes.gpus import GPUS
 
 #: Compute capability of the GPUs that a hardware profile may name.
-CHIPS = {
-    "a100": (8, 0),
-    "l40s": (8, 9),
-    "h100": (9, 0),
-    "h200": (9, 0),
-    "b200": (10, 0),
-    "gb200": (10, 0),
-    "b300": (10, 3),
-    "gb300": (10, 3),
-}
+CHIPS = {name: gpu.capability for name, gpu in GPUS.items()}
 CPU = "cpu"
 #: Stands for the best format that the hardware has.
 AUTO = "auto"

@@ -92,6 +92,27 @@ class Shape:
         linears = (self.linears[name] for name in targets)
         return self.layers * sum(rank * (each.inputs + each.outputs) + magnitudes * each.outputs for each in linears)
 
+    def attention_flop(self, sequence_length: int, causal: bool = True) -> float:
+        """FLOP of attention in one layer on one token, forward: scores, and their product with the values."""
+        seen = sequence_length / 2 if causal else sequence_length
+        return 2 * 2 * self.queries * seen
+
+    def training_flop(self, sequence_length: int, adapter_rank: int | None = None, causal: bool = True) -> float:
+        """Return the FLOP of training on one token, forward and backward; what is recomputed does not count.
+
+        Args:
+            sequence_length: tokens a sequence.
+            adapter_rank: None when all weights are trained. Frozen weights take part in the forward product and in that
+                for the gradient of their input, and not in that for their own gradient.
+            causal: attention only to what stands before a token, on average half of all.
+        """
+        weights = self.layers * self.layer_weights + self.table
+        attention = self.layers * self.attention_flop(sequence_length, causal)
+        if adapter_rank is None:
+            return 3 * (2 * weights + attention)
+        adapters = self.adapter_parameters(adapter_rank, tuple(self.linears))
+        return 2 * 2 * weights + 3 * 2 * adapters + 3 * attention
+
 
 def shape_of(config: Any) -> Shape:
     """Return the sizes in a Megatron configuration (``num_layers``, ``ffn_hidden_size``, ...), built or not."""

@@ -9,20 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from recipes.gpus import GPUS
 from recipes.shape import shape_of
-
-#: Dense peak in TFLOP/s of one GPU by the bits of the products. NVIDIA's data sheets (half of the figures "with
-#: sparsity"); A100 and L40S have no FP8 or no FP4 tensor cores where a key is missing.
-PEAKS: dict[str, dict[str, float]] = {
-    "a100": {"bf16": 312},
-    "l40s": {"bf16": 362, "fp8": 733},
-    "h100": {"bf16": 989, "fp8": 1979},
-    "h200": {"bf16": 989, "fp8": 1979},
-    "b200": {"bf16": 2250, "fp8": 4500},
-    "gb200": {"bf16": 2450, "fp8": 4900},
-    "b300": {"bf16": 2250, "fp8": 4500},
-    "gb300": {"bf16": 2500, "fp8": 5000},
-}
 
 
 def training_flop_per_token(model: Any, sequence_length: int, adapter_rank: int | None = None) -> float:
@@ -34,14 +22,7 @@ def training_flop_per_token(model: Any, sequence_length: int, adapter_rank: int 
         adapter_rank: None when all weights are trained. With adapters the frozen weights take part in the forward
             product and in that for the gradient of their input, and not in that for their own gradient.
     """
-    shape = shape_of(model)
-    weights = shape.layers * shape.layer_weights
-    # scores, and their product with the values: each 2 x channels for each of the tokens before, on average half of all
-    attention = shape.layers * 2 * 2 * shape.queries * sequence_length / 2
-    if adapter_rank is None:
-        return 3 * (2 * (weights + shape.table) + attention)
-    adapters = shape.layers * sum(adapter_rank * (each.inputs + each.outputs) for each in shape.linears.values())
-    return 2 * 2 * (weights + shape.table) + 3 * 2 * adapters + 3 * attention
+    return shape_of(model).training_flop(sequence_length, adapter_rank)
 
 
 def peak_tflops(chip: str, precision: str) -> float | None:
@@ -51,4 +32,4 @@ def peak_tflops(chip: str, precision: str) -> float | None:
     formats, so no one peak is the right one) and its emulation (which computes in BF16 what it rounds to four bits).
     """
     kind = "fp8" if precision.startswith(("fp8", "mxfp8")) else precision
-    return PEAKS.get(chip, {}).get(kind)
+    return GPUS[chip].peaks.get(kind) if chip in GPUS and kind != "nvfp4" else None

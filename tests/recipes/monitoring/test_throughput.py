@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from recipes.formats import CHIPS
-from recipes.monitoring.throughput import PEAKS, peak_tflops, training_flop_per_token
+from recipes.monitoring.throughput import peak_tflops, training_flop_per_token
+from recipes.shape import shape_of
 
 LLAMA_70B = SimpleNamespace(
     num_layers=80,
@@ -26,8 +26,7 @@ def test_llama_3_70b_takes_the_published_449_gflop_a_token_causal() -> None:
 
 
 def test_attention_to_all_tokens_would_make_it_the_published_481() -> None:
-    attention = training_flop_per_token(LLAMA_70B, 8192) - training_flop_per_token(LLAMA_70B, 0)
-    assert training_flop_per_token(LLAMA_70B, 8192) + attention == pytest.approx(0.481e12, rel=0.002)
+    assert shape_of(LLAMA_70B).training_flop(8192, causal=False) == pytest.approx(0.481e12, rel=0.002)
 
 
 def test_it_is_what_a_model_of_that_shape_computes() -> None:
@@ -88,7 +87,3 @@ def test_the_peak_is_that_of_chip_and_format_and_none_where_a_share_would_mislea
     chip: str, precision: str, peak: float | None
 ) -> None:
     assert peak_tflops(chip, precision) == peak
-
-
-def test_every_chip_has_its_peak() -> None:
-    assert set(PEAKS) == set(CHIPS)
