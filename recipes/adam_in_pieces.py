@@ -21,12 +21,12 @@ PIECE = 2**28
 
 
 class PiecewiseOptimizerModule(MegatronOptimizerModule):
-    """NeMo's optimizer module, whose FusedAdam does its step in pieces."""
+    """NeMo's optimizer module, whose FusedAdam does its step in pieces where its moments are not FP32."""
 
     def optimizers(self, model: Any) -> list[Any]:
         """Make the optimizers as NeMo does, then change the class of each FusedAdam."""
         made: list[Any] = super().optimizers(model)
-        for optimizer in made:
+        for optimizer in made if self.config.use_precision_aware_optimizer else ():
             whole = optimizer.mcore_optimizer
             for part in getattr(whole, "chained_optimizers", [whole]):
                 part.optimizer.__class__ = piecewise(type(part.optimizer))

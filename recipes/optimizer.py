@@ -49,7 +49,7 @@ def adam(request: Request, steps: int) -> run.Config[MegatronOptimizerModule]:
         config.main_grads_dtype = torch.bfloat16
         config.exp_avg_dtype = config.exp_avg_sq_dtype = _MOMENTS[layout.optimizer]
     return run.Config(
-        PiecewiseOptimizerModule if layout.optimizer in _MOMENTS else MegatronOptimizerModule,
+        PiecewiseOptimizerModule if request.hardware.gpu else MegatronOptimizerModule,
         config=config,
         lr_scheduler=run.Config(
             CosineAnnealingScheduler,

@@ -91,6 +91,7 @@ class Model:
     hardware: str
     stand_in: str | None = None  # NeMo's configuration class of the same architecture
     stages: str | None = None  # file in nemo_configs/ with a section a stage, instead of a file a stage
+    shape: dict[str, Any] | None = None  # its sizes (recipes.shape.Shape), for plans before the checkpoint is there
     name: str = ""
 
     def start_of(self, stage: str) -> Path:

@@ -1,0 +1,101 @@
+"""From what a training command is asked for to the configuration that is planned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from preprocessing.errors import UsageError
+from recipes.checkpoints import is_checkpoint
+from recipes.formats import CPU
+from recipes.gpus import GPUS, Gpu
+from recipes.hardware import Layout
+from recipes.request import Request
+from recipes.settings import CONFIGS, Model, checked
+from recipes.shape import Shape, read_shape, shape_of
+from tools.plan.configuration import Configuration
+
+
+def configuration_of(request: Request, shape: Shape | None = None, gpu: Gpu | None = None) -> Configuration:
+    """Return the configuration that ``request`` trains.
+
+    Args:
+        request: from the same options as a training command.
+        shape: of another model than the request's.
+        gpu: another one than the hardware's chip.
+
+    Raises:
+        UsageError: the model's sizes are not known, or the layout does not divide.
+    """
+    stage, hardware = request.stage, request.hardware
+    return Configuration(
+        shape=shape or shape_of_request(request),
+        layout=request.layout,
+        format=request.format,
+        sequence_length=stage.sequence_length,
+        micro_batch_size=stage.micro_batch_size,
+        global_batch_size=stage.global_batch_size,
+        gpu=gpu or (None if hardware.chip == CPU else GPUS[hardware.chip]),
+        devices=hardware.devices,
+        nodes=hardware.nodes,
+        adapters=request.adapters,
+    )
+
+
+def shape_of_request(request: Request) -> Shape:
+    """Return the sizes of the request's model: those of its checkpoint, else those that its file states.
+
+    Raises:
+        UsageError: neither is there.
+    """
+    if is_checkpoint(request.checkpoint):
+        return read_shape(request.checkpoint)
+    return stated_shape(request.model, request.checkpoint)
+
+
+def stated_shape(model: Model, checkpoint: Path) -> Shape:
+    """Return the sizes in ``nemo_configs/models/<name>.yaml``.
+
+    Raises:
+        UsageError: it has none.
+    """
+    path = CONFIGS / "models" / f"{model.name}.yaml"
+    if model.shape is None:
+        raise UsageError(f"no NeMo checkpoint at {checkpoint}, and {path} states no shape: import the checkpoint first")
+    return checked(Shape, model.shape, path, "shape")
+
+
+def configuration_of_recipe(request: Request, recipe: Any) -> Configuration:
+    """Return the configuration of ``recipe`` (a ``run.Partial``), which overrides may have led away from ``request``.
+
+    Raises:
+        UsageError: the layout does not divide.
+    """
+    strategy, trainer, model, data = recipe.trainer.strategy, recipe.trainer, recipe.model.config, recipe.data
+    layout = Layout(
+        tensor_parallel=strategy.tensor_model_parallel_size,
+        pipeline_parallel=strategy.pipeline_model_parallel_size,
+        virtual_pipeline=strategy.virtual_pipeline_model_parallel_size,
+        context_parallel=strategy.context_parallel_size,
+        sequence_parallel=bool(strategy.sequence_parallel),
+        optimizer=_optimizer(recipe.optim.config),
+        recompute=getattr(model, "recompute_granularity", None) or "none",
+    )
+    return Configuration(
+        shape=shape_of(model),
+        layout=layout,
+        format=request.format,
+        sequence_length=data.seq_length,
+        micro_batch_size=data.micro_batch_size,
+        global_batch_size=data.global_batch_size,
+        gpu=GPUS[request.hardware.chip] if request.hardware.gpu else None,
+        devices=int(trainer.devices),
+        nodes=int(trainer.num_nodes),
+        adapters=request.adapters,
+    )
+
+
+def _optimizer(config: Any) -> str:
+    if not config.use_precision_aware_optimizer:
+        return "adam"
+    return "precision-aware" if "uint8" in str(config.exp_avg_dtype) else "precision-aware-bf16"
