@@ -16,6 +16,7 @@ from recipes.callbacks import ValidateAtEnd
 from recipes.data import LegalCorpusDataModule
 from recipes.monitoring import compose as monitoring
 from recipes.nvfp4.emulate import emulation
+from recipes.recompute import GradientsReachAdapters, recompute
 from recipes.request import Request
 from recipes.run_guard import RunGuard
 from recipes.seeds import SeedEachStep
@@ -58,7 +59,7 @@ def common(request: Request, steps: int) -> dict[str, Any]:
     stage, folder = request.stage, request.folder
     stand_in = getattr(llm, request.model.stand_in) if request.model.stand_in else None
     llama = model.llama(request.checkpoint, stage.sequence_length, stand_in)
-    for key, value in {**trainer.recompute(request.layout), **trainer.compute_dtypes(request)}.items():
+    for key, value in {**recompute(request.layout), **trainer.compute_dtypes(request)}.items():
         setattr(llama.config, key, value)
     callbacks = [
         run.Config(RunGuard, folder=str(folder)),
@@ -71,6 +72,8 @@ def common(request: Request, steps: int) -> dict[str, Any]:
         *emulation(request, llama.config),
         run.Config(StopInTime, folder=str(folder), time_limit=request.time_limit),
     ]
+    if request.adapters:
+        callbacks.append(run.Config(GradientsReachAdapters))
     log = run_folder.log(folder, stage)
     for name, logger in monitoring.loggers(request).items():
         setattr(log, name, logger)

@@ -9,6 +9,7 @@ checkpoint converters; where a GPU is there it refuses, so no GPU run can ever b
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import queue
 import types
@@ -125,11 +126,21 @@ _CUDA_FUSIONS = (
 def _patch_megatron() -> None:
     from megatron.core.dist_checkpointing.strategies import filesystem_async
     from megatron.core.optimizer import clip_grads, optimizer
-    from megatron.core.tensor_parallel.random import CudaRNGStatesTracker
+    from megatron.core.tensor_parallel import random
+    from megatron.core.tensor_parallel.random import CheckpointWithoutOutput, CudaRNGStatesTracker
+    from megatron.core.transformer.torch_norm import WrappedTorchNorm
     from megatron.core.transformer.transformer_config import TransformerConfig
 
     # the tracker swaps CUDA generator states, which are never seeded here (dot_product_attention.py:207)
     CudaRNGStatesTracker.fork = lambda self, name=None: contextlib.nullcontext()
+
+    # Recomputation of activations puts the generators of CPU and CUDA back to where the forward pass had them
+    # (tensor_parallel/random.py:374-386). On a CPU all numbers come from the first, and the second has no state.
+    random._get_cuda_rng_state = lambda *args, **kwargs: None
+    random._set_cuda_rng_state = lambda *args, **kwargs: None
+    # that of norms takes its own default, fp8=False, for FP8, and asks Transformer Engine (random.py:536)
+    start = CheckpointWithoutOutput.__init__
+    CheckpointWithoutOutput.__init__ = lambda self, fp8=None: start(self, fp8 or None)
 
     original_post_init = TransformerConfig.__post_init__
 
@@ -141,6 +152,21 @@ def _patch_megatron() -> None:
         original_post_init(self)
 
     TransformerConfig.__post_init__ = post_init
+
+    # Torch's norms are refused under sequence parallelism (transformer/torch_norm.py:32) for want of one thing, which
+    # Transformer Engine's have: a mark on their weights that a rank's gradients are those of its own tokens, so that
+    # they are summed over the ranks (distributed/finalize_model_grads.py:346).
+    original_norm = WrappedTorchNorm.__new__
+
+    def norm(kind: Any, config: Any, *args: Any, **kwargs: Any) -> torch.nn.Module:
+        unparted = copy.copy(config)
+        unparted.sequence_parallel = False
+        made: torch.nn.Module = original_norm(kind, unparted, *args, **kwargs)
+        for weight in made.parameters():
+            weight.sequence_parallel = config.sequence_parallel  # type: ignore[attr-defined]
+        return made
+
+    WrappedTorchNorm.__new__ = staticmethod(norm)
 
     # Results of a checkpoint save come back through the queue of a spawned manager process, which imports the main
     # program once more (20 s, and a crash where it has no `if __name__` guard). Saves on a CPU are synchronous: the

@@ -8,7 +8,6 @@ from megatron.core.distributed import DistributedDataParallelConfig
 from nemo import lightning as nl
 
 from recipes import precision
-from recipes.hardware import Layout
 from recipes.optimizer import bf16_gradients
 from recipes.request import Request
 
@@ -77,15 +76,6 @@ def _strategy(request: Request) -> run.Config:
         ),
         **common,
     )
-
-
-def recompute(layout: Layout) -> dict[str, object]:
-    """Fields of the model's configuration that set activation recomputation."""
-    if layout.recompute == "full":
-        return {"recompute_granularity": "full", "recompute_method": "uniform", "recompute_num_layers": 1}
-    if layout.recompute == "selective":
-        return {"recompute_granularity": "selective"}
-    return {}
 
 
 def compute_dtypes(request: Request) -> dict[str, object]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.recipes.tiny import Tiny, shared, use_nemo_on_the_cpu
+from tests.recipes.warm import Warm
 
 
 @pytest.fixture(scope="session")
@@ -24,4 +26,20 @@ def checkpoints(tmp_path: Path) -> Path:
     """A run's empty folder of checkpoints."""
     folder = tmp_path / "run" / "checkpoints"
     folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """A process that has imported NeMo; tests call functions in forks of it."""
+    with Warm() as warm:
+        yield warm
+
+
+@pytest.fixture(scope="session")
+def short_runs(warm: Warm, tiny: Tiny, nemo_on_cpu: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the runs of tests/recipes/short_runs.py."""
+    folder = tmp_path_factory.mktemp("short_runs")
+    done = warm.call("tests.recipes.short_runs:main", tiny.nemo, tiny.blend, folder)
+    assert done.returncode == 0, done.stderr[-4000:]
     return folder

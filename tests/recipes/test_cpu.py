@@ -13,7 +13,8 @@ import megatron.core.dist_checkpointing.strategies.filesystem_async as filesyste
 import megatron.core.optimizer.clip_grads as clip_grads
 import megatron.core.optimizer.optimizer as optimizer
 import nemo.lightning.io.pl as nemo_io
-from megatron.core.tensor_parallel.random import CudaRNGStatesTracker
+import megatron.core.tensor_parallel.random as random
+from megatron.core.transformer.torch_norm import WrappedTorchNorm
 from megatron.core.transformer.transformer_config import TransformerConfig
 from nemo.lightning.pytorch.callbacks.progress_printer import ProgressPrinter
 from torch.overrides import _get_current_function_mode_stack
@@ -24,8 +25,12 @@ def places():
     return {
         **{name: vars(torch.cuda)[name] for name in cuda},
         "module": vars(torch.nn.Module)["cuda"],
-        "fork": vars(CudaRNGStatesTracker)["fork"],
+        "fork": vars(random.CudaRNGStatesTracker)["fork"],
+        "get state": random._get_cuda_rng_state,
+        "set state": random._set_cuda_rng_state,
+        "recompute": vars(random.CheckpointWithoutOutput)["__init__"],
         "config": vars(TransformerConfig)["__post_init__"],
+        "norm": vars(WrappedTorchNorm)["__new__"],
         "queue": filesystem._get_write_results_queue,
         "clip": clip_grads.clip_grad_by_total_norm_fp32,
         "mixed": vars(optimizer.Float16OptimizerWithFloat16Params)["__init__"],
@@ -46,7 +51,7 @@ from recipes import cpu
 import sys
 
 before = places()
-assert len(before) == 17
+assert len(before) == 21
 really = torch.cuda.is_available
 torch.cuda.is_available = lambda: True
 for attempt in (cpu.activate, lambda: __import__("recipes.cpu_strategy")):
