@@ -2,12 +2,15 @@
 
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from nemo.collections.llm.gpt.data import utils as nemo_datasets
 from nemo.collections.llm.gpt.data.chat import ChatDataModule
 from nemo.collections.llm.gpt.data.core import GPTSFTChatDataset, GPTSFTPackedDataset
 from nemo.collections.llm.gpt.data.packed_sequence import PackedSequenceSpecs
@@ -124,10 +127,11 @@ class CitedChatDataModule(ChatDataModule):
         """
         before = read_report(self.dataset_root)
         report = prepare_chats(Path(self.source), self.dataset_root, self.tokenizer.tokenizer, self.seq_length)
-        if self.packed:
-            self._pack(report)
-        if "loss_falls_on" not in report:
-            report["loss_falls_on"] = self._first_chat_with_marks()
+        with _other_ranks_elsewhere():
+            if self.packed:
+                self._pack(report)
+            if "loss_falls_on" not in report:
+                report["loss_falls_on"] = self._first_chat_with_marks()
         if report != before:
             write_json(self.dataset_root / REPORT, report)
         sizes = report["packing"] if self.packed else report["splits"]
@@ -216,3 +220,17 @@ class CitedChatDataModule(ChatDataModule):
             pad_to_max_length=True,
             **kwargs,
         )
+
+
+@contextlib.contextmanager
+def _other_ranks_elsewhere() -> Iterator[None]:
+    """Keep NeMo's datasets from waiting for all ranks when they are made: ``prepare_data`` is one process's work.
+
+    NeMo's own test for that (nemo/collections/llm/gpt/data/utils.py:673) reads the source line of its own caller.
+    """
+    before = nemo_datasets.lightning_prepare_data
+    nemo_datasets.lightning_prepare_data = lambda: True
+    try:
+        yield
+    finally:
+        nemo_datasets.lightning_prepare_data = before

@@ -7,24 +7,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from recipes.checkpoints import newest_checkpoint, step_of
 from tests.end_to_end.conftest import launch
 from tests.end_to_end.test_training import ONE_PROCESS, signal_after
-from tests.recipes.test_resume import curve, tensors
+from tests.recipes.test_resume import assert_same_tensors, curve
 
 Arguments = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="module")
+def whole(train_command: Arguments, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of adapters that nobody stopped."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    done = launch(*train_command("cpt", run, "--peft", "lora"))
+    assert done.status == 0, done.stderr[-4000:]
+    return run
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_sigterm_to_the_command_leaves_a_checkpoint_of_that_step_and_exit_status_75(
-    train_command: Arguments, tmp_path: Path
+    whole: Path, train_command: Arguments, tmp_path: Path
 ) -> None:
-    run, reference = tmp_path / "run", tmp_path / "reference"
-    whole = launch(*train_command("cpt", reference, "--peft", "lora"))
-    assert whole.status == 0, whole.stderr[-4000:]
+    run = tmp_path / "run"
     arguments = train_command("cpt", run, "--peft", "lora")
     status, printed = signal_after(7, arguments, run, signal.SIGTERM)
     assert status == 75, printed[-4000:]
@@ -34,9 +40,22 @@ def test_sigterm_to_the_command_leaves_a_checkpoint_of_that_step_and_exit_status
     done = launch(*arguments)
     assert done.status == 0, done.stderr[-4000:]
     assert f"going on from step={step}" in done.stderr
-    assert curve(run) == curve(reference)
-    ours, theirs = tensors(run), tensors(reference)
-    assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == []
+    assert curve(run) == curve(whole)
+    assert_same_tensors(run, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_adapters_killed_with_sigkill_go_on_bit_for_bit(whole: Path, train_command: Arguments, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = train_command("cpt", run, "--peft", "lora")
+    signal_after(8, arguments, run, signal.SIGKILL)
+    assert step_of(newest_checkpoint(run)) == 5
+    done = launch(*arguments)
+    assert done.status == 0, done.stderr[-4000:]
+    assert "going on from step=5" in done.stderr
+    assert curve(run) == curve(whole)
+    assert_same_tensors(run, whole)
 
 
 @pytest.mark.slow

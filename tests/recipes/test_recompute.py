@@ -13,6 +13,7 @@ from tests.recipes.recompute_in_process import LAYOUTS, MODES, SELECTIVE
 from tests.recipes.short_runs import STEPS
 from tests.recipes.warm import Warm
 
+LORA, FULL = "cpt lora in one process", "cpt full tensor parallel"
 Found = dict[str, dict[str, Any]]
 NAMES = {(1, False): "one process", (2, False): "tensor parallel", (2, True): "sequence parallel"}
 
@@ -54,12 +55,12 @@ def curve(run: Path) -> list[tuple[float, float]]:
 
 
 def test_adapters_with_dropout_train_alike_on_recomputed_layers(short_runs: Path) -> None:
-    assert len(curve(short_runs / "lora")) == STEPS
-    assert curve(short_runs / "lora recomputed") == curve(short_runs / "lora")
+    assert len(curve(short_runs / LORA)) == STEPS
+    assert curve(short_runs / f"{LORA}, recomputed") == curve(short_runs / LORA)
 
 
 def test_sequence_parallel_and_recomputed_a_run_has_the_losses_of_a_plain_one(short_runs: Path) -> None:
-    ours, theirs = curve(short_runs / "sequence parallel recomputed"), curve(short_runs / "tensor parallel")
+    ours, theirs = (curve(short_runs / f"{FULL}{end}") for end in (", recomputed and sequence parallel", ""))
     assert len(ours) == STEPS
     # float32 sums in another order: equal to about six digits. Norms whose gradients are not summed over the ranks
     # would show in the gradient norm of the first step.

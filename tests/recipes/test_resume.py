@@ -13,14 +13,13 @@ import torch
 
 from recipes.checkpoints import newest_checkpoint, step_of
 from recipes.metrics import read_metrics
+from tests.recipes.short_runs import MIDDLE, RESUMED, STEPS
 from tests.recipes.tiny import ROOT, Tiny
+from tests.recipes.warm import Warm
 
-SAME_LAYOUT = [
-    f"{stage}-{tuning}-{layout}"
-    for stage in ("cpt", "sft")
-    for tuning in ("full", "lora", "dora")
-    for layout in ("tp2", "pp2")
-]
+CELLS = [f"{stage}-{tuning}" for stage in ("cpt", "sft") for tuning in ("full", "lora", "dora")]
+ONE_PROCESS = [f"{cell}-one" for cell in CELLS]
+TWO_PROCESSES = [f"{cell}-{layout}" for cell in CELLS for layout in ("tp2", "pp2")]
 OTHER_LAYOUT = ["cpt-full-tp2-pp2", "cpt-full-pp2-tp2", "cpt-lora-tp2-pp2"]
 
 
@@ -49,6 +48,11 @@ def assert_same(run: Path, reference: Path) -> None:
     assert curve(run) == curve(reference)
     assert len(curve(run)) == 8  # six steps, validations after the fourth and the last
     assert step_of(newest_checkpoint(run)) == 6
+    assert_same_tensors(run, reference)
+
+
+def assert_same_tensors(run: Path, reference: Path) -> None:
+    """Every weight and optimizer state of the last checkpoints is the same."""
     ours, theirs = tensors(run), tensors(reference)
     assert list(ours) == list(theirs)
     assert any("exp_avg_sq" in name for name in ours)
@@ -56,11 +60,14 @@ def assert_same(run: Path, reference: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def done(nemo_on_cpu: None, tiny: Tiny, chats: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All cases, in two processes that do one after the other; see resume_in_process."""
+def done(nemo_on_cpu: None, warm: Warm, tiny: Tiny, chats: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All cases, one after the other: first in one process, then in two; see resume_in_process."""
     folder = tmp_path_factory.mktemp("resumed")
+    alone = [tiny.nemo, tiny.blend, chats, folder, *ONE_PROCESS]
+    ended = warm.call("tests.recipes.resume_in_process:main", *alone, timeout=1800, MASTER_PORT="0")
+    assert ended.returncode == 0, ended.stderr[-4000:]
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    arguments = [tiny.nemo, tiny.blend, chats, folder, *SAME_LAYOUT, *OTHER_LAYOUT]
+    arguments = [tiny.nemo, tiny.blend, chats, folder, *TWO_PROCESSES, *OTHER_LAYOUT]
     finished = subprocess.run(
         [sys.executable, *command, "-m", "tests.recipes.resume_in_process", *map(str, arguments)],
         cwd=ROOT,
@@ -73,32 +80,17 @@ def done(nemo_on_cpu: None, tiny: Tiny, chats: Path, tmp_path_factory: pytest.Te
     return folder
 
 
-@pytest.fixture(scope="module")
-def chats(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Chats about nothing, short enough for every run."""
-    import json
-
-    folder = tmp_path_factory.mktemp("chats")
-    for split, count in (("train", 40), ("validation", 10)):
-        (folder / split).mkdir()
-        lines = [
-            json.dumps(
-                {
-                    "messages": [
-                        {"role": "user", "content": f"What is laid down in Article {number}?"},
-                        {"role": "assistant", "content": f"The rule of number {number * 7}."},
-                    ]
-                }
-            )
-            for number in range(count)
-        ]
-        (folder / split / "0.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
+@pytest.mark.parametrize("case", ["sft full in one process", "sft lora tensor parallel", "cpt dora pipeline parallel"])
+def test_a_run_goes_on_from_a_checkpoint_bit_for_bit(short_runs: Path, case: str) -> None:
+    whole, resumed = short_runs / case, short_runs / f"{case}{RESUMED}"
+    assert curve(resumed) == [record for record in curve(whole) if record[0] > MIDDLE]
+    assert curve(resumed)[-1][0] == STEPS
+    assert_same_tensors(resumed, whole)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("case", SAME_LAYOUT)
+@pytest.mark.parametrize("case", ONE_PROCESS + TWO_PROCESSES)
 def test_a_run_goes_on_bit_for_bit(done: Path, case: str) -> None:
     assert_same(done / case / "parts", done / case / "whole")
 

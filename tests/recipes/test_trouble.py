@@ -12,9 +12,8 @@ from recipes.checkpoint_files import FILE
 from recipes.checkpoints import best_checkpoint, finished_checkpoints, step_of
 from recipes.metrics import read_metrics
 from tests.recipes.test_resume import assert_same
-from tests.recipes.tiny import Tiny, start_python
-
-RUN = "import sys; from tests.recipes.run_with_trouble import main; main(*sys.argv[1:])"
+from tests.recipes.tiny import Tiny
+from tests.recipes.warm import Warm
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +22,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def said(nemo_on_cpu: None, tiny: Tiny, folder: Path) -> dict[str, Any]:
+def said(nemo_on_cpu: None, warm: Warm, tiny: Tiny, folder: Path) -> dict[str, Any]:
     """What the runs in ``folder`` said; see run_with_trouble."""
-    process = start_python(RUN, tiny.nemo, tiny.blend, folder, OMP_NUM_THREADS="1", MASTER_PORT="0")
-    try:
-        stdout, stderr = process.communicate(timeout=500)
-    finally:
-        process.kill()
-    lines = [line for line in stdout.splitlines() if line.startswith("{")]
-    assert len(lines) == 1, stderr[-4000:]
+    done = warm.call("tests.recipes.run_with_trouble:main", tiny.nemo, tiny.blend, folder, MASTER_PORT="0")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(lines) == 1, done.stderr[-4000:]
     value: dict[str, Any] = json.loads(lines[0])
     return value
 

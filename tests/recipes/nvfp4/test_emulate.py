@@ -10,21 +10,16 @@ import pytest
 from preprocessing.errors import UsageError
 from recipes.metrics import read_metrics
 from tests.recipes.nvfp4.runs import STEPS
-from tests.recipes.tiny import Tiny, start_python
-
-DRIVER = "import sys; from tests.recipes.nvfp4.runs import main; main(*sys.argv[1:])"
+from tests.recipes.tiny import Tiny
+from tests.recipes.warm import Warm
 
 
 @pytest.fixture(scope="module")
-def runs(nemo_on_cpu: None, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(nemo_on_cpu: None, warm: Warm, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with all runs."""
     folder = tmp_path_factory.mktemp("emulated")
-    process = start_python(DRIVER, tiny.nemo, tiny.blend, folder)
-    try:
-        _, printed = process.communicate(timeout=540)  # a busy machine; half a minute on a quiet one
-    finally:
-        process.kill()
-    assert process.returncode == 0, printed[-3000:]
+    done = warm.call("tests.recipes.nvfp4.runs:main", tiny.nemo, tiny.blend, folder)
+    assert done.returncode == 0, done.stderr[-3000:]
     return folder
 
 
