@@ -33,6 +33,7 @@ class Configuration:
     devices: int = 1  # of a node
     nodes: int = 1
     adapters: Adapters | None = None  # None: all parameters are trained
+    balanced: bool = False  # embedding and loss take the place of a layer each where stages share layers out
 
     def __post_init__(self) -> None:
         if found := faults(self):
@@ -70,8 +71,8 @@ class Configuration:
 
     @property
     def layers(self) -> int:
-        """Layers of a pipeline stage."""
-        return self.shape.layers // self.layout.pipeline_parallel
+        """Layers of a pipeline stage, that of the fullest where they are not equal."""
+        return (self.shape.layers + 2 * self.balanced) // self.layout.pipeline_parallel
 
     @property
     def weight_bytes(self) -> int:
@@ -105,7 +106,7 @@ def faults(wanted: Configuration) -> list[str]:
         found.append(f"adapters of rank {wanted.adapters.rank} do not divide over tensor parallel {tensor}")
     if wanted.virtual > 1 and pipeline == 1:
         found.append("virtual pipeline pieces need pipeline parallel of at least 2")
-    if shape.layers % (pipeline * wanted.virtual):
+    if (shape.layers + 2 * wanted.balanced) % (pipeline * wanted.virtual):
         found.append(f"{shape.layers} layers do not divide over {pipeline} x {wanted.virtual} pieces of the pipeline")
     if context > 1 and wanted.sequence_length % (2 * context):
         found.append(f"sequences of {wanted.sequence_length} tokens do not divide over 2 x {context} parts")
