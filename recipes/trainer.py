@@ -10,6 +10,7 @@ from nemo import lightning as nl
 from recipes import precision
 from recipes.optimizer import bf16_gradients
 from recipes.request import Request
+from recipes.strategy import AnyLayersStrategy
 
 
 def trainer(request: Request, layers: int, steps: int, callbacks: list[run.Config]) -> run.Config[nl.Trainer]:
@@ -62,7 +63,7 @@ def _strategy(request: Request) -> run.Config:
         )
     data_parallel = request.hardware.world_size // layout.model_parallel
     return run.Config(
-        nl.MegatronStrategy,
+        AnyLayersStrategy,
         ckpt_async_save=True,
         ddp=run.Config(
             DistributedDataParallelConfig,

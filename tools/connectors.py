@@ -44,6 +44,13 @@ def importer_class() -> type[HFLlamaImporter]:
         staging: str  # where the tokenizer is staged; NeMo's fixed shared folder lets parallel imports mix them up
         parameters: int = 0
 
+        def init(self) -> Any:
+            model = super().init()
+            # every weight is replaced, and proven to be; drawing 70 billion random numbers first takes many minutes.
+            # Set on the object alone: the context that is written has the configuration's arguments
+            model.config.perform_initialization = False
+            return model
+
         @property
         def config(self) -> LlamaConfig:
             scaling = AutoConfig.from_pretrained(str(self)).rope_scaling or {}
@@ -79,8 +86,11 @@ def importer_class() -> type[HFLlamaImporter]:
 
 def exporter_class() -> type[HFLlamaExporter]:
     """NeMo to Hugging Face."""
+    from nemo import lightning as nl
     from nemo.collections.llm.gpt.model.llama import HFLlamaExporter
     from nemo.lightning import io
+
+    from recipes.strategy import AnyLayersStrategy
 
     class LlamaExporter(HFLlamaExporter):
         """NeMo's exporter with checked parameters and the model's vocabulary size; it merges adapters on the way."""
@@ -89,6 +99,9 @@ def exporter_class() -> type[HFLlamaExporter]:
         base: Path | None = None  # where the base model of adapters is now, if it was moved
 
         def nemo_load(self, path: Path, trainer: Any = None, cpu: bool = True) -> Any:
+            # as NeMo makes it, with a strategy that reads checkpoints of a CPU into Transformer Engine's layers
+            strategy = AnyLayersStrategy(ddp="pytorch", setup_optimizers=False)
+            trainer = trainer or nl.Trainer(devices=1, accelerator="cpu" if cpu else "gpu", strategy=strategy)
             if not has_adapters(Path(path)):
                 return super().nemo_load(path, trainer, cpu)
             adapters = read_adapters(Path(path), self.base)
