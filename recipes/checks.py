@@ -109,6 +109,8 @@ def _optimizer(recipe: Any) -> list[str]:
         ]
     if not optimizer.use_precision_aware_optimizer:
         return []
+    if recipe.trainer.accelerator == "cpu":
+        return ["the precision-aware optimizer is Transformer Engine's, which is for GPUs; leave it out on a CPU"]
     if not optimizer.use_distributed_optimizer:
         return ["the precision-aware optimizer needs optim.config.use_distributed_optimizer=true"]
     if optimizer.store_param_remainders and not optimizer.bf16:

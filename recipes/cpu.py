@@ -125,7 +125,7 @@ _CUDA_FUSIONS = (
 
 def _patch_megatron() -> None:
     from megatron.core.dist_checkpointing.strategies import filesystem_async
-    from megatron.core.optimizer import clip_grads, optimizer
+    from megatron.core.optimizer import OptimizerConfig, clip_grads, optimizer
     from megatron.core.tensor_parallel import random
     from megatron.core.tensor_parallel.random import CheckpointWithoutOutput, CudaRNGStatesTracker
     from megatron.core.transformer.torch_norm import WrappedTorchNorm
@@ -167,6 +167,19 @@ def _patch_megatron() -> None:
         return made
 
     WrappedTorchNorm.__new__ = staticmethod(norm)
+
+    # A checkpoint says which optimizer its run had, and a conversion, which needs none, builds that with the model. The
+    # precision-aware one refuses to be built where Transformer Engine, whose Adam it is, is not installed
+    original_check = OptimizerConfig.__post_init__
+
+    @functools.wraps(original_check)
+    def check(self: Any) -> None:
+        if self.use_precision_aware_optimizer:
+            self.use_precision_aware_optimizer = False
+            self.main_grads_dtype = self.exp_avg_dtype = self.exp_avg_sq_dtype = torch.float32
+        original_check(self)
+
+    OptimizerConfig.__post_init__ = check
 
     # Results of a checkpoint save come back through the queue of a spawned manager process, which imports the main
     # program once more (20 s, and a crash where it has no `if __name__` guard). Saves on a CPU are synchronous: the

@@ -94,6 +94,17 @@ def name_a_chip() -> None:
         os.environ.setdefault("TORCH_CUDA_ARCH_LIST", "9.0")
 
 
+def leave_transformer_engine_out() -> None:
+    """Let imports of Transformer Engine fail where no GPU is there: NeMo and Megatron take their own layers then.
+
+    Its layers are made on any machine, and compute on a GPU alone.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        sys.modules.setdefault("transformer_engine", None)  # type: ignore[arg-type]
+
+
 def import_nemo(log_level: str = "ERROR") -> None:
     """Import ``nemo.collections.llm`` quietly; NeMo's own log is then shown from ``log_level`` on.
 
@@ -104,6 +115,7 @@ def import_nemo(log_level: str = "ERROR") -> None:
     print("loading NeMo (about 15 s) ...", file=sys.stderr, flush=True)
     with quiet():
         name_a_chip()
+        leave_transformer_engine_out()
         import nemo.collections.llm  # noqa: F401
     from nemo.utils import logging
 

@@ -24,6 +24,7 @@ from recipes.stop import signals_ask_to_stop
 
 ROOT = Path(__file__).resolve().parent.parent
 _SHUTDOWN_SECONDS = 1800
+_ON_CPU = ROOT / "recipes" / "on_cpu_path"
 
 
 def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
@@ -86,7 +87,9 @@ def _node(nodes: int) -> int:
 
 def _environment(recipe: run.Partial) -> dict[str, str]:
     """What the ranks need: this project on their path, this interpreter's programs, a fair share of the cores."""
-    paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    cpu = recipe.trainer.accelerator == "cpu"
+    own = [_ON_CPU, ROOT] if cpu else [ROOT]
+    paths = [*map(str, own), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     variables = {
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONWARNINGS": "ignore",
@@ -95,9 +98,27 @@ def _environment(recipe: run.Partial) -> dict[str, str]:
         # where a scheduler signals every process: torchrun's 30 s after SIGTERM are too few for a large checkpoint
         "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(_SHUTDOWN_SECONDS),
     }
-    if recipe.trainer.accelerator == "cpu":
+    if cpu:
         variables["OMP_NUM_THREADS"] = str(max(1, processors() // int(recipe.trainer.devices)))
         variables["CUDA_VISIBLE_DEVICES"] = ""
+        return variables
+    # the environment's own word goes before each of these
+    variables |= {name: value for name, value in _for_gpus(recipe).items() if name not in os.environ}
+    return variables
+
+
+def _for_gpus(recipe: run.Partial) -> dict[str, str]:
+    """What CUDA reads when a rank starts, and a recipe can't set."""
+    import torch
+
+    strategy = recipe.trainer.strategy
+    # segments that grow: without, 58.8 GB were lost to fragmentation in a reported tuning of 70B
+    variables = {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
+    if strategy.tensor_model_parallel_size > 1 or strategy.context_parallel_size > 1:
+        # Megatron overlaps communication with products, and wants them to start in the order of their calls; the
+        # figures are those of NeMo's PerfEnvPlugin
+        blackwell = torch.cuda.is_available() and torch.cuda.get_device_capability()[0] >= 10
+        variables["CUDA_DEVICE_MAX_CONNECTIONS"] = "32" if blackwell else "1"
     return variables
 
 

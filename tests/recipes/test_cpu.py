@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import types
+from pathlib import Path
+
 import pytest
 
-from tests.recipes.tiny import run_python
+from tests.recipes.tiny import ROOT, run_python
 
 # Every place that recipes/cpu.py replaces, as `owner.name`.
 PLACES = """
@@ -15,6 +19,7 @@ import megatron.core.optimizer.optimizer as optimizer
 import nemo.lightning.io.pl as nemo_io
 import megatron.core.tensor_parallel.random as random
 from megatron.core.transformer.torch_norm import WrappedTorchNorm
+from megatron.core.optimizer import OptimizerConfig
 from megatron.core.transformer.transformer_config import TransformerConfig
 from nemo.lightning.pytorch.callbacks.progress_printer import ProgressPrinter
 from torch.overrides import _get_current_function_mode_stack
@@ -31,6 +36,7 @@ def places():
         "recompute": vars(random.CheckpointWithoutOutput)["__init__"],
         "config": vars(TransformerConfig)["__post_init__"],
         "norm": vars(WrappedTorchNorm)["__new__"],
+        "optimizer": vars(OptimizerConfig)["__post_init__"],
         "queue": filesystem._get_write_results_queue,
         "clip": clip_grads.clip_grad_by_total_norm_fp32,
         "mixed": vars(optimizer.Float16OptimizerWithFloat16Params)["__init__"],
@@ -51,7 +57,7 @@ from recipes import cpu
 import sys
 
 before = places()
-assert len(before) == 21
+assert len(before) == 22
 really = torch.cuda.is_available
 torch.cuda.is_available = lambda: True
 for attempt in (cpu.activate, lambda: __import__("recipes.cpu_strategy")):
@@ -162,3 +168,49 @@ def test_fusions_of_cuda_are_off_in_every_model_configuration() -> None:
     wanted = dict.fromkeys(("apply_rope_fusion", "bias_activation_fusion", "persist_layer_norm"), True)
     config = TransformerConfig(num_layers=1, hidden_size=8, num_attention_heads=2, **wanted)
     assert [name for name in cpu._CUDA_FUSIONS if getattr(config, name, False)] == []
+
+
+@pytest.mark.usefixtures("nemo_on_cpu")
+def test_what_a_gpu_trained_with_can_be_built_where_transformer_engine_is_not() -> None:
+    import torch
+    from megatron.core.optimizer import OptimizerConfig
+
+    # in the context of every checkpoint of a 4xb200 run; an export on a CPU builds it
+    moments = dict.fromkeys(("main_grads_dtype", "exp_avg_dtype", "exp_avg_sq_dtype"), torch.bfloat16)
+    config = OptimizerConfig(use_precision_aware_optimizer=True, use_distributed_optimizer=True, bf16=True, **moments)
+    assert config.use_precision_aware_optimizer is False
+
+
+def test_transformer_engine_is_left_out_where_no_gpu_is(tmp_path: Path) -> None:
+    (tmp_path / "transformer_engine.py").write_text("")
+    code = """
+import sys
+from recipes.quiet import leave_transformer_engine_out
+if "leave" in sys.argv:
+    leave_transformer_engine_out()
+try:
+    import transformer_engine
+    print("found")
+except ModuleNotFoundError:
+    print("none")
+"""
+    path = os.pathsep.join([str(ROOT), str(tmp_path)])
+    assert run_python(code, PYTHONPATH=path).stdout.split() == ["found"]
+    assert run_python(code, "leave", PYTHONPATH=path).stdout.split() == ["none"]
+
+
+def test_a_rank_on_a_cpu_finds_no_transformer_engine(tmp_path: Path) -> None:
+    from recipes.runner import _environment
+
+    (tmp_path / "transformer_engine.py").write_text("found = True\n")
+    recipe = types.SimpleNamespace(trainer=types.SimpleNamespace(accelerator="cpu", devices=1))
+    code = """
+try:
+    import transformer_engine
+except ModuleNotFoundError as error:
+    print("none:", error.name)
+"""
+    environment = _environment(recipe)  # type: ignore[arg-type]
+    path = os.pathsep.join([environment["PYTHONPATH"], str(tmp_path)])
+    assert run_python(code, PYTHONPATH=path).stdout.strip() == "none: transformer_engine"
+    assert run_python("import transformer_engine as t; print(t.found)", PYTHONPATH=str(tmp_path)).stdout == "True\n"
