@@ -98,7 +98,9 @@ class Hardware:
         values = {**of_model[FULL], **(of_model.get(ADAPTERS) or {} if tuning == ADAPTERS else {})}
         layout = checked(Layout, values, path, where)
         if layout.tensor_parallel > self.devices:  # never wider than a node, whose links are the fast ones
-            layout = dataclasses.replace(layout, tensor_parallel=self.devices)
+            layout = dataclasses.replace(
+                layout, tensor_parallel=self.devices, sequence_parallel=layout.sequence_parallel and self.devices > 1
+            )
         if self.world_size % layout.model_parallel:
             raise UsageError(
                 f"hardware '{self.name}': tensor x pipeline x context parallel = {layout.tensor_parallel} x "
