@@ -1,4 +1,4 @@
-"""Makes a tiny random Llama-3-architecture checkpoint: everything the 70B model has, a hundred thousand times smaller.
+"""Makes a random Llama-3-architecture checkpoint: everything the 70B model has, a hundred thousand times smaller.
 
 Grouped-query attention, RMSNorm, SwiGLU, ``llama3`` RoPE scaling with theta 500000, untied embeddings.
 """
@@ -58,12 +58,17 @@ def make_tiny_llama(
     heads: int = 4,
     kv_heads: int = 2,
     ffn: int = 384,
+    vocab_size: int | None = None,
+    dtype: str = "float32",
+    device: str = "cpu",
     perturb_norms: bool = False,
 ) -> ModelSummary:
-    """Write a random checkpoint with the ``tokenizer`` folder's files to ``output``, in float32 safetensors.
+    """Write a random checkpoint with the ``tokenizer`` folder's files to ``output``, in safetensors of type ``dtype``.
 
-    The vocabulary is exactly the tokenizer's. Norm weights are 1.0 as in every fresh model; ``perturb_norms`` draws
-    them from 0.5 to 1.5 instead, so that a conversion that forgets them is found out. Same seed, same weights.
+    The vocabulary is exactly the tokenizer's, unless ``vocab_size`` makes it larger (with rows that no text uses). Norm
+    weights are 1.0 as in every fresh model; ``perturb_norms`` draws them from 0.5 to 1.5 instead, so that a conversion
+    that forgets them is found out. Same seed, same weights, on the same kind of ``device``: a GPU draws the billions
+    of numbers of a large model in a second, a CPU in a minute.
 
     Raises:
         UsageError: ``tokenizer`` is no tokenizer folder, the sizes do not divide, or ``output`` holds something.
@@ -77,11 +82,13 @@ def make_tiny_llama(
         )
     refuse_content(output)
     import torch
-    from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaConfig
 
     tokens = AutoTokenizer.from_pretrained(str(tokenizer), local_files_only=True)
+    if vocab_size is not None and vocab_size < len(tokens):
+        raise UsageError(f"a vocabulary of {vocab_size} has no room for the tokenizer's {len(tokens)} tokens")
     config = LlamaConfig(
-        vocab_size=len(tokens),
+        vocab_size=vocab_size or len(tokens),
         hidden_size=hidden,
         intermediate_size=ffn,
         num_hidden_layers=layers,
@@ -98,11 +105,11 @@ def make_tiny_llama(
         bos_token_id=tokens.bos_token_id,
         eos_token_id=tokens.eos_token_id,
         pad_token_id=tokens.pad_token_id,
-        dtype="float32",
+        dtype=dtype,
     )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(), torch.device(device):
         torch.manual_seed(seed)
-        model = LlamaForCausalLM(config)
+        model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
         if perturb_norms:
             with torch.no_grad():
                 for name, weight in model.named_parameters():
@@ -118,6 +125,6 @@ def make_tiny_llama(
         for file in sorted(tokenizer.iterdir()):
             if file.is_file():
                 shutil.copyfile(file, folder / file.name)
-        size = (folder / "model.safetensors").stat().st_size
+        size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))  # a large model is cut into several
     parameters = sum(weight.numel() for weight in model.parameters())
-    return ModelSummary(str(output), parameters, len(tokens), hidden, layers, size)
+    return ModelSummary(str(output), parameters, config.vocab_size, hidden, layers, size)
