@@ -57,12 +57,12 @@ def test_the_cpu_profile_brings_gloo_two_processes_and_the_cpu_support(tiny: Tin
     assert trainer.strategy.process_group_backend == "gloo"
 
 
-def test_the_b200_profile_is_nemos_own_strategy_with_nvfp4(tiny: Tiny, tmp_path: Path) -> None:
-    from nemo.lightning import MegatronStrategy
+def test_the_b200_profile_has_the_strategy_of_gpus_and_nvfp4(tiny: Tiny, tmp_path: Path) -> None:
+    from recipes.strategy import AnyLayersStrategy
 
     made = recipe("cpt", tmp_path / "none", tmp_path, tmp_path / "run", model="llama33_70b")
     trainer = made.trainer
-    assert trainer.strategy.__fn_or_cls__ is MegatronStrategy
+    assert trainer.strategy.__fn_or_cls__ is AnyLayersStrategy
     assert (trainer.accelerator, trainer.devices, trainer.strategy.tensor_model_parallel_size) == ("gpu", 4, 4)
     assert (trainer.plugins.fp4, trainer.plugins.fp4_recipe) == ("e2m1", "nvfp4")
     assert made.optim.config.use_precision_aware_optimizer is True
