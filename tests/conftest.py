@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from preprocessing.processors import processors
+from tests.recipes.tiny import Tiny, shared, use_nemo_on_the_cpu
+from tests.recipes.warm import Warm
 
 # As recipes.quiet.name_a_chip, for tests that import Megatron or NeMo by themselves and for the programs they start.
 if not Path("/proc/driver/nvidia").exists():
@@ -43,6 +46,8 @@ TOGETHER = {
         (
             *("tests/recipes/", "tests/tools/test_checkpoint.py", "tests/tools/test_train.py"),
             *("tests/tools/test_training_on_slurm.py", "tests/tools/evaluation/test_held_out.py"),
+            *("tests/tools/plan/test_pieces_in_flight.py", "tests/tools/plan/test_faults.py"),
+            *("tests/tools/plan/test_states.py", "tests/tools/plan/test_saved_tensors.py"),
         ),
         "nemo",
     ),
@@ -75,3 +80,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 def pytest_xdist_auto_num_workers() -> int:
     """A process a core, as far as there is memory."""
     return max(1, min(processors(), psutil.virtual_memory().total // _MEMORY, _MOST))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    return shared(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def nemo_on_cpu() -> None:
+    use_nemo_on_the_cpu()
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """A process that has imported NeMo; tests call functions in forks of it."""
+    with Warm() as warm:
+        yield warm

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.recipes.invented_chats import numbered, write_chats
-from tests.recipes.tiny import Tiny, shared, use_nemo_on_the_cpu
+from tests.recipes.tiny import Tiny
 from tests.recipes.warm import Warm
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    return shared(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="session")
-def nemo_on_cpu() -> None:
-    use_nemo_on_the_cpu()
 
 
 @pytest.fixture
@@ -28,13 +17,6 @@ def checkpoints(tmp_path: Path) -> Path:
     folder = tmp_path / "run" / "checkpoints"
     folder.mkdir(parents=True)
     return folder
-
-
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    """A process that has imported NeMo; tests call functions in forks of it."""
-    with Warm() as warm:
-        yield warm
 
 
 @pytest.fixture(scope="session")
