@@ -17,7 +17,7 @@ from collections.abc import Callable
 import typer
 
 from preprocessing.errors import RecipeError, StoppedError
-from tools.commands import corpus, data, look, model, training
+from tools.commands import corpus, data, look, model, plan, training
 
 app = typer.Typer(
     name="launch.py",
@@ -46,6 +46,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Model": {"import": model.import_, "export": model.export, "verify": model.verify, "compare": model.compare},
     "Training": {
+        "plan": plan.plan,
         "cpt": training.cpt,
         "cpt-fast": training.cpt_fast,
         "sft": training.sft,

@@ -13,20 +13,24 @@ _SLACK = 1.02  # metadata, tokenizer, the sample order and logs
 
 
 def checkpoint_bytes(recipe: Any) -> int:
-    """Bytes of one checkpoint of ``recipe`` (a ``run.Partial``).
-
-    Each trained parameter has its weight and Adam's two moments, in FP32 on disk also where the GPU holds them in FP8
-    (Megatron-Core unscales what it saves). Of BF16 weights the master comes on top: in FP32, or with
-    ``store_param_remainders`` its 16 other bits. Frozen weights are not saved.
-    """
+    """Bytes of one checkpoint of ``recipe`` (a ``run.Partial``). Frozen weights are not saved."""
     peft, optimizer = getattr(recipe, "peft", None), recipe.optim.config
     shape = shape_of(recipe.model.config)
     count = shape.parameters
     if peft:
         count = shape.adapter_parameters(peft.dim, peft.target_modules, "DoRA" in peft.__fn_or_cls__.__name__)
     remainders = optimizer.use_precision_aware_optimizer and optimizer.store_param_remainders
-    weight, master = (2, 2 if remainders else 4) if optimizer.bf16 else (4, 0)
-    return int(count * (weight + master + 4 + 4) * _SLACK)
+    return bytes_on_disk(count, 2 if optimizer.bf16 else 4, remainders)
+
+
+def bytes_on_disk(trained: int, weight: int, remainders: bool) -> int:
+    """Bytes of one checkpoint of so many ``trained`` parameters, whose weights take ``weight`` bytes each.
+
+    Each has its weight and Adam's two moments, in FP32 on disk also where the GPU holds them in FP8 (Megatron-Core
+    unscales what it saves). Of BF16 weights the master comes on top: in FP32, or with ``remainders`` its 16 other bits.
+    """
+    master = 0 if weight == 4 else 2 if remainders else 4
+    return int(trained * (weight + master + 4 + 4) * _SLACK)
 
 
 def require_space(recipe: Any, folder: Path) -> None:
@@ -46,13 +50,14 @@ def require_space(recipe: Any, folder: Path) -> None:
     free = shutil.disk_usage(place).free
     if needed > free:
         raise UsageError(
-            f"{folder} needs {_readable(needed)} for {at_once} checkpoints of {_readable(each)} (the newest "
-            f"{ckpt.save_top_k}, the best, and the one being written), and its disk has {_readable(free)} free: make "
+            f"{folder} needs {readable(needed)} for {at_once} checkpoints of {readable(each)} (the newest "
+            f"{ckpt.save_top_k}, the best, and the one being written), and its disk has {readable(free)} free: make "
             "room, choose another --output, or keep fewer with log.ckpt.save_top_k=1"
         )
 
 
-def _readable(count: float) -> str:
+def readable(count: float) -> str:
+    """Return a number of bytes in TB, GB, MB or kB."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if count >= size:
             return f"{count / size:,.1f} {unit}"

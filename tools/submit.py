@@ -15,7 +15,8 @@ from recipes.executors.jobs import submit as submit_jobs
 from recipes.executors.script import Place, shell_script
 from recipes.executors.settings import Remote, Skypilot, Slurm
 from recipes.request import Request
-from tools.train import compose_phases
+from tools.plan.gate import require_fit
+from tools.train import Phase, compose_phases
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def submit_training(
     options: Sequence[str],
     settings: Remote,
     *,
+    force: bool = False,
     dry_run: bool = False,
 ) -> TrainingJob:
     """Submit ``launch.py STAGE OPTIONS`` as a job; with ``dry_run`` only show what would be.
@@ -51,6 +53,9 @@ def submit_training(
         request: what is to be trained; says how many nodes and GPUs the job asks for.
         overrides: NeMo-Run's dotted overrides; they are in ``options`` too.
         options: the command's arguments, as given.
+        settings: of the executor.
+        force: also what the plan says can't fit.
+        dry_run: submit nothing.
 
     Raises:
         UsageError: an option, override or path is wrong, or NeMo-Run is not installed.
@@ -61,7 +66,9 @@ def submit_training(
 
     hardware = request.hardware
     gpus = hardware.devices if hardware.gpu else 0
-    recipe = _resolved(request, overrides)
+    phases = _resolved(request, overrides)
+    require_fit(request, phases[0].recipe if phases else None, force=force or dry_run)
+    recipe = "\n".join(repr(phase.recipe) for phase in phases) or None
     notes = ["watch:     sky queue; sky logs CLUSTER; sky down CLUSTER"] if isinstance(settings, Skypilot) else []
     if isinstance(settings, Slurm):
         training = settings.training
@@ -96,12 +103,12 @@ def _config(options: Sequence[str]) -> Sequence[str]:
     return options[options.index("--config") + 1 :][:1] if "--config" in options else ()
 
 
-def _resolved(request: Request, overrides: Sequence[str]) -> str | None:
-    """Return the recipe as text; None where this machine can't resolve it."""
+def _resolved(request: Request, overrides: Sequence[str]) -> list[Phase]:
+    """Return the recipe's phases; [] where this machine can't resolve it."""
     if importlib.util.find_spec("nemo") is None or importlib.util.find_spec("megatron") is None:
         print("note: NeMo is not installed here; the recipe is resolved where the job runs", file=sys.stderr)
-        return None
+        return []
     if not request.checkpoint.exists() and request.model.stand_in is None:
         print(f"note: no {request.checkpoint} here; the recipe is resolved where the job runs", file=sys.stderr)
-        return None
-    return "\n".join(repr(phase.recipe) for phase in compose_phases(request, overrides))
+        return []
+    return compose_phases(request, overrides)

@@ -15,6 +15,7 @@ from recipes.metrics import read_metrics
 from recipes.quiet import import_nemo
 from recipes.request import Request
 from tools.adapters import has_adapters
+from tools.plan.gate import require_fit
 from tools.run_state import prepare_folder, raise_if_stopped
 
 
@@ -53,10 +54,13 @@ class RunSummary:
         return asdict(self)
 
 
-def train(request: Request, overrides: Sequence[str] = (), resume_from: str | None = None) -> RunSummary:
+def train(
+    request: Request, overrides: Sequence[str] = (), resume_from: str | None = None, *, force: bool = False
+) -> RunSummary:
     """Compose the recipe of ``request`` and run it here. A run that was stopped goes on; a finished one is left.
 
     ``resume_from`` is a step, ``best``, or the path of another run's checkpoint; by default the newest is taken.
+    ``force`` starts what the plan says can't fit.
 
     Raises:
         UsageError: a setting, override or input does not exist or fit this machine.
@@ -72,6 +76,7 @@ def train(request: Request, overrides: Sequence[str] = (), resume_from: str | No
             "DIR, and --checkpoint DIR"
         )
     phases = compose_phases(request, overrides)
+    require_fit(request, phases[0].recipe, force=force)
     _require_precision(request)
     _prepare_data(phases[0].recipe)
     if request.stage.epochs is not None:

@@ -63,6 +63,7 @@ Executor = Annotated[
     str,
     typer.Option(help="Where it runs, of nemo_configs/executors: local, slurm, docker, skypilot; or a FILE."),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Start what the plan says can't fit.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved recipe, the job's script, and stop.")]
 TimeLimit = Annotated[
     str | None,
@@ -102,10 +103,12 @@ def _stage(stage: str, about: str) -> Callable[..., None]:
         executor: Executor = "local",
         time_limit: TimeLimit = None,
         resume_from: ResumeFrom = None,
+        force: Force = False,
         dry_run: DryRun = False,
         as_json: Json = False,
     ) -> None:
         from recipes.executors.settings import Local, load_executor
+        from tools.plan.gate import require_fit
         from tools.train import compose_phases, train
 
         place = load_executor(executor)
@@ -126,14 +129,17 @@ def _stage(stage: str, about: str) -> Callable[..., None]:
             from tools.submit import submit_training
 
             given = options_given(ctx, "executor", "dry_run", "as_json")
-            print_result(submit_training(request, overrides or (), given, place, dry_run=dry_run), as_json)
+            job = submit_training(request, overrides or (), given, place, force=force, dry_run=dry_run)
+            print_result(job, as_json)
             return
         os.environ.update({name: str(value) for name, value in place.env.items()})
         if dry_run:
-            for phase in compose_phases(request, overrides or ()):
+            phases = compose_phases(request, overrides or ())
+            require_fit(request, phases[0].recipe, force=True)
+            for phase in phases:
                 print(phase.recipe)
         else:
-            print_result(train(request, overrides or (), resume_from), as_json)
+            print_result(train(request, overrides or (), resume_from, force=force), as_json)
 
     command.__doc__ = about
     return command

@@ -118,5 +118,8 @@ def faults(wanted: Configuration) -> list[str]:
             f"{wanted.data_parallel} data parallel copies"
         )
     elif wanted.virtual > 1 and wanted.micro_batches % pipeline:
-        found.append(f"{wanted.micro_batches} micro-batches a step are no multiple of {pipeline} pipeline stages")
+        found.append(
+            f"{wanted.micro_batches} micro-batches a step are no multiple of {pipeline} pipeline stages; take a larger "
+            "batch, or no virtual pipeline"
+        )
     return found

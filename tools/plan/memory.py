@@ -15,9 +15,10 @@ _PIECE = 2**28
 _WORKSPACES = 64 * 2**20
 # Assumed: CUDA's context and kernels on a GPU, and NCCL's buffers for each group of ranks that it serves.
 _CONTEXT, _COMMUNICATOR = 0.6e9, 0.25e9
-#: Reserved and not used, as a share of activations: PyTorch's reserved less allocated memory on eight B200 (SimuMax,
-#: docs/b200, 13 runs of Megatron-LM) was 0.20 to 0.29 of the activations.
-FRAGMENTATION = 0.25
+#: Reserved and not used, as a share of activations: assumed. PyTorch's reserved less allocated memory on eight B200
+#: (SimuMax, docs/b200, 15 runs of Megatron-LM) was 0.20 to 0.29 of the activations; with expandable segments, which the
+#: recipes set, a report on 70B has next to nothing (Megatron-Bridge, skills/nemo-mbridge-perf-memory-tuning).
+FRAGMENTATION = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,11 @@ class Stage:
 
 def memory(configuration: Configuration) -> list[Stage]:
     """Return the memory of each pipeline stage; all GPUs of a stage are alike."""
-    return [_stage(configuration, number) for number in range(configuration.layout.pipeline_parallel)]
+    return [stage_memory(configuration, number) for number in range(configuration.layout.pipeline_parallel)]
 
 
-def _stage(configuration: Configuration, number: int) -> Stage:
+def stage_memory(configuration: Configuration, number: int) -> Stage:
+    """Return the memory of one pipeline stage."""
     parts = [*states(configuration, number), *activations(configuration, number)]
     parts += [_moment(configuration, number)]
     if configuration.gpu:
@@ -151,7 +153,7 @@ def _fragmentation(in_flight: float) -> Part:
         "fragmentation",
         FRAGMENTATION * in_flight,
         f"{FRAGMENTATION:.0%} of activations",
-        "measured on 8 B200 by SimuMax (docs/b200)",
+        "assumed, with expandable segments",
         ACTIVATIONS,
     )
 

@@ -1,0 +1,282 @@
+"""The plan of a run: verdicts, changes that help, search, budgets, claims, and what the command prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from launch import app
+from preprocessing.errors import UsageError
+from recipes.formats import format_named
+from recipes.gpus import GPUS
+from recipes.request import make_request
+from tools.plan.budget import Texts, buy, parse_budget, read_texts
+from tools.plan.claims import ceiling, claims
+from tools.plan.configuration import Configuration
+from tools.plan.from_request import configuration_of
+from tools.plan.gate import refusal
+from tools.plan.memory import memory
+from tools.plan.overrides import overrides
+from tools.plan.plan import make_plan
+from tools.plan.search import MOST, search
+from tools.plan.speed import step_time
+from tools.plan.verdict import FITS, TIGHT, TOO_LARGE, changes, judge
+
+
+def four_b200(stage: str = "cpt", **choices: Any) -> Configuration:
+    return configuration_of(make_request(stage, **{"hardware": "4xb200", **choices}))
+
+
+def with_layout(configuration: Configuration, **values: Any) -> Configuration:
+    return dataclasses.replace(configuration, layout=dataclasses.replace(configuration.layout, **values))
+
+
+def asked(*arguments: str, status: int = 0) -> str:
+    result = CliRunner().invoke(app, ["plan", *arguments])
+    assert result.exit_code == status, result.output
+    return result.output
+
+
+# verdicts
+
+
+def test_megatrons_default_optimizer_does_not_fit_on_four_b200() -> None:
+    plain = with_layout(four_b200(precision="bf16"), optimizer="adam")
+    states = sum(part.bytes for part in memory(plain)[0].parts if part.kind == "states")
+    assert states == pytest.approx(18 * 70.55e9 / 4, rel=0.001)  # 317 GB
+    assert judge(plain).word == TOO_LARGE
+
+
+@pytest.mark.parametrize(("peft", "word"), [(None, TIGHT), ("lora", FITS)])
+def test_the_profile_of_four_b200_fits(peft: str | None, word: str) -> None:
+    assert judge(four_b200(peft=peft)).word == word
+
+
+@pytest.mark.parametrize(
+    ("gpu", "precision", "layout"),
+    [
+        ("h100", "fp8-current", {"tensor_parallel": 4, "pipeline_parallel": 8}),
+        ("b200", "fp8-current", {"tensor_parallel": 2, "pipeline_parallel": 4, "context_parallel": 2}),
+        ("gb200", "mxfp8", {"tensor_parallel": 2, "pipeline_parallel": 4}),
+        ("gb200", "nvfp4", {"tensor_parallel": 2, "pipeline_parallel": 4}),
+        ("gb300", "nvfp4", {"tensor_parallel": 1, "pipeline_parallel": 4, "sequence_parallel": False}),
+    ],
+)
+def test_configurations_that_nvidia_ran_fit(gpu: str, precision: str, layout: dict[str, Any]) -> None:
+    """Llama-3 70B on 64 GPUs at 8192 tokens, five pieces a stage, gradients in BF16 as there."""
+    base = four_b200(hardware="8x8xb200", precision="bf16")
+    ran = dataclasses.replace(
+        with_layout(base, optimizer="precision-aware-bf16", recompute="none", virtual_pipeline=5, **layout),
+        gpu=GPUS[gpu],
+        format=format_named(precision),
+        sequence_length=8192,
+    )
+    assert judge(ran).word != TOO_LARGE
+
+
+def test_what_does_not_fit_comes_with_changes_that_do() -> None:
+    eight = configuration_of(make_request("cpt", hardware="8xh100"))
+    assert judge(eight).word == TOO_LARGE
+    found = changes(eight)
+    assert {change.about for change in found} >= {"LoRA", "2 nodes"}
+    assert all(judge(change.configuration).word != TOO_LARGE for change in found)
+
+
+def test_a_refusal_names_the_changes() -> None:
+    request = make_request("cpt", hardware="8xh100")
+    sentence = refusal(make_plan(request, configuration_of(request)))
+    assert sentence.startswith("this does not fit: 108 of 86 GB a GPU")
+    assert "--force starts it all the same" in sentence
+    assert "LoRA" in sentence
+
+
+# search
+
+
+@pytest.fixture(scope="module")
+def ranked() -> Any:
+    return search(four_b200(), [format_named("nvfp4"), format_named("bf16")])
+
+
+def test_a_search_ranks_what_fits(ranked: Any) -> None:
+    rates = [each.time.tokens_per_second for each in ranked.found]
+    assert rates == sorted(rates, reverse=True)
+    assert len(rates) > 20
+    for each in ranked.found:
+        gpu = each.configuration.gpu
+        assert max(stage.peak for stage in memory(each.configuration)) <= 1.02 * MOST * gpu.memory
+    assert {each.configuration.format.name for each in ranked.found} == {"nvfp4", "bf16"}
+
+
+def test_the_profile_is_among_what_is_searched(ranked: Any) -> None:
+    mine = four_b200(precision="nvfp4")
+    same = [each for each in ranked.found if each.configuration == mine]
+    assert len(same) == 1
+    assert same[0].time.tokens_per_second == step_time(mine).tokens_per_second
+
+
+def test_overrides_of_the_best_lead_to_its_configuration(ranked: Any, tmp_path: Path) -> None:
+    """What is printed is taken by the recipe, and the recipe is then what was planned."""
+    from tools.plan.from_request import configuration_of_recipe
+    from tools.train import compose
+
+    request = make_request("cpt", hardware="4xb200", precision="nvfp4", folder=tmp_path)
+    base = configuration_of(request)
+    by_optimizer = {each.configuration.layout.optimizer: each.configuration for each in reversed(ranked.found)}
+    by_depth = {each.configuration.layout.pipeline_parallel: each.configuration for each in reversed(ranked.found)}
+    for wanted in (*by_optimizer.values(), *by_depth.values()):
+        wanted = dataclasses.replace(wanted, format=base.format)
+        recipe = compose(request, overrides(wanted, base))
+        assert configuration_of_recipe(request, recipe) == wanted
+
+
+# budgets
+
+
+@pytest.mark.parametrize(
+    ("text", "hours", "money"),
+    [("24h", 24, None), ("2.5 d", 60, None), ("2,000eur", None, 2000), ("10 hours", 10, None), ("500$", None, 500)],
+)
+def test_a_budget_is_hours_or_money(text: str, hours: float | None, money: float | None) -> None:
+    budget = parse_budget(text)
+    assert (budget.hours, budget.money) == (hours, money)
+
+
+@pytest.mark.parametrize("text", ["", "24", "-3h", "0eur", "h", "1.2.3h", "five days"])
+def test_what_is_no_budget_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="write hours or money: 24h"):
+        parse_budget(text)
+
+
+def test_a_budget_buys_whole_steps_and_never_more_than_the_stage_has() -> None:
+    request = make_request("cpt", hardware="4xb200")
+    seconds = step_time(configuration_of(request)).seconds
+    day = buy(request, parse_budget("24h"), seconds, 4.0, None)
+    assert day.steps == int(86400 / seconds)
+    assert day.price == pytest.approx(4 * 4 * day.steps * seconds / 3600)
+    money = buy(request, parse_budget(f"{day.price + 1:.2f}eur"), seconds, 4.0, None)
+    assert day.steps <= money.steps < 1.01 * day.steps
+    assert buy(request, parse_budget("9999d"), seconds, None, None).steps == 40_000
+    with pytest.raises(UsageError, match="does not buy one step"):
+        buy(request, parse_budget("0.001h"), seconds, None, None)
+    with pytest.raises(UsageError, match="a budget in money needs --price-per-gpu-hour"):
+        buy(request, parse_budget("5eur"), seconds, None, None)
+
+
+def test_passes_over_a_text_follow_from_its_share() -> None:
+    texts = Texts({"en": 1000, "pt": 100}, {"en": 0.75, "pt": 0.25})
+    assert texts.epochs(4000) == {"en": 3.0, "pt": 10.0}
+    assert texts.most_seen(4) == 1600
+    assert texts.epochs(1600)["pt"] == 4
+
+
+def test_texts_are_read_from_the_report_of_a_corpus(tmp_path: Path) -> None:
+    report = {
+        "runs": {"cpt": {"dataset": "train", "epochs": {"en": {"share": 0.98}, "replay": {"share": 0.02}}}},
+        "languages": {"en": {"tokens": {"train": 500}}},
+        "replay": {"share": 0.02, "tokens": 90},
+    }
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert read_texts(tmp_path, "cpt") == Texts({"en": 500, "replay": 90}, {"en": 0.98, "replay": 0.02})
+    assert read_texts(tmp_path, "sft") is None
+    with pytest.raises(UsageError, match="no report of `preprocess`"):
+        read_texts(tmp_path, "cpt_fast")
+    with pytest.raises(UsageError, match="no report of a corpus at"):
+        read_texts(tmp_path / "none", "cpt")
+
+
+# claims
+
+
+def test_the_claims_of_a_predecessor_can_not_be() -> None:
+    found = claims()
+    assert [claim.possible for claim in found] == [False] * 4
+    assert "71 GB" in found[0].why
+    # 100,000 tokens/s are 43 PFLOP/s, of 36 that four B200 have in NVFP4
+    four = four_b200(precision="nvfp4")
+    assert ceiling(four) < 36e15 / four.shape.training_flop(4096) < 100_000
+
+
+# the command
+
+
+def test_the_command_says_all_of_it() -> None:
+    said = asked("--price-per-gpu-hour", "4", "--explain", "--claims")
+    for word in ("cpt: llama33_70b, 70.55 B parameters, on 4 B200, nvfp4", "TP 4, PP 1", "quantized weights"):
+        assert word in said
+    for word in (
+        "tokens/s",
+        "40,000 steps, 20.97 B tokens",
+        "a GPU and hour",
+        "verdict     tight",
+        "[arXiv 2205.05198]",
+    ):
+        assert word in said
+    assert said.count("not possible") == 4
+
+
+def test_values_for_programs_are_those_of_the_text(tmp_path: Path) -> None:
+    values = json.loads(asked("sft", "--peft", "lora", "--hardware", "8xh100", "--json", "--search", "--budget", "24h"))
+    assert (values["gpu"], values["gpus"], values["tuning"], values["verdict"]) == ("h100", 8, "lora", FITS)
+    peaks = [sum(part["bytes"] for part in stage["parts"]) for stage in values["stages"]]
+    assert max(peaks) / 85.5e9 == pytest.approx(values["memory_share"], rel=0.01)
+    assert [each["stage"] for each in values["budget"]] == ["cpt", "cpt_fast", "sft"]
+    assert values["search"]["fit"] > 0
+
+
+def test_what_does_not_fit_ends_with_1() -> None:
+    assert "with LoRA" in asked("--hardware", "8xh100", status=1)
+
+
+def test_a_page_shows_every_part(tmp_path: Path) -> None:
+    asked("--hardware", "8xb200", "--html", str(tmp_path / "plan.html"))
+    page = (tmp_path / "plan.html").read_text()
+    for word in ("<svg", "quantized weights", "stage 3", "fragmentation", "stage 0"):
+        assert word in page
+
+
+def test_another_model_and_another_gpu_can_be_described(tmp_path: Path) -> None:
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    gpu = ("--hardware", "8xnew1", "--gpu-memory", "256", "--gpu-tflops", "bf16=1300,fp8=2600")
+    said = asked("--shape", str(tmp_path), *gpu)
+    assert "8.03 B parameters, on 8 NEW1, fp8-current" in said
+    assert "of 256.0 GB a GPU" in said
+    assert "assumed     new1 has the memory bandwidth, links and efficiency of an H100" in said
+    assert "bf16, all parameters" in asked("--hardware", "8xnew1", "--gpu-memory", "256", "--gpu-tflops", "1300")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--hardware", "8xh10"], "Did you mean '8xh100'"),
+        (["--tp", "3"], "does not divide 4 devices"),
+        (["--vp", "3", "--pp", "2", "--tp", "2"], "80 layers do not divide over 2 x 3 pieces"),
+        (["--hardware", "8xnew", "--gpu-memory", "96"], "needs all three"),
+        (["--hardware", "8xnew", "--gpu-memory", "-1", "--gpu-tflops", "900"], "--gpu-memory can't be -1"),
+        (["--hardware", "8xnew", "--gpu-memory", "96", "--gpu-tflops", "fp8=900"], "--gpu-tflops can't be 'fp8=900'"),
+        (["--hardware", "8xnew", "--gpu-memory", "96", "--gpu-tflops", "many"], "--gpu-tflops can't be 'many'"),
+        (["--recompute", "all"], "unknown recompute 'all'"),
+        (["--budget", "0h"], "a budget can't be '0h'"),
+        (["--budget", "5eur"], "needs --price-per-gpu-hour"),
+        (["pretrain"], "unknown stage 'pretrain'"),
+        (["--model", "tiny", "--hardware", "cpu", "--search"], "ranks layouts over GPUs"),
+        (["--shape", "nowhere"], "neither config.json nor a NeMo checkpoint"),
+    ],
+)
+def test_a_mistake_is_answered_in_a_sentence(arguments: list[str], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        CliRunner().invoke(app, ["plan", *arguments], catch_exceptions=False)

@@ -1,0 +1,213 @@
+"""``launch.py plan``: from its options to what it prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preprocessing.errors import UsageError
+from recipes.formats import AUTO
+from recipes.gpus import GPUS, Gpu
+from recipes.request import Request, make_request
+from recipes.settings import STAGES
+from recipes.shape import Shape, read_shape
+from tools.plan import text
+from tools.plan.budget import Bought, buy, parse_budget, read_texts
+from tools.plan.claims import Claim, claims
+from tools.plan.configuration import Configuration
+from tools.plan.from_request import configuration_of
+from tools.plan.page import write_page
+from tools.plan.plan import Plan, make_plan
+from tools.plan.search import Search, able, search
+from tools.plan.speed import step_time
+
+#: Whose links and memory bandwidth a GPU gets that is described by its memory and peaks alone.
+_LIKE = "h100"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The command's options; of ``layout`` and ``batches`` those that are None stay as the profile has them."""
+
+    stage: str
+    model: str
+    shape: Path | None
+    hardware: str | None
+    precision: str
+    peft: str | None
+    config: Path | None
+    layout: dict[str, Any]
+    batches: dict[str, Any]
+    steps: int | None
+    price_per_gpu_hour: float | None
+    budget: str | None
+    corpus: Path | None
+    gpu_memory: float | None
+    gpu_tflops: str | None
+    search: bool
+    explain: bool
+    claims: bool
+    html: Path | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the command prints."""
+
+    plan: Plan
+    explain: bool
+    search: Search | None
+    bought: list[Bought] | None
+    claims: list[Claim] | None
+    notes: list[str]
+
+    @property
+    def exit_status(self) -> int:
+        """1 where the plan does not fit (a search answers what would)."""
+        return 0 if self.plan.fits or self.search else 1
+
+    def text(self) -> str:
+        """For people."""
+        parts = [text.text(self.plan, self.explain), *self.notes]
+        if self.search:
+            parts += ["", text.search_text(self.search, self.plan.configuration)]
+        if self.bought:
+            parts += ["", text.budget_text(self.bought)]
+        if self.claims:
+            parts += ["", text.claims_text(self.claims)]
+        return "\n".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For --json."""
+        found = text.values(self.plan)
+        found["notes"] = self.notes
+        if self.search:
+            found["search"] = text.search_values(self.search, self.plan.configuration)
+        if self.bought:
+            found["budget"] = [vars(each) for each in self.bought]
+        if self.claims:
+            found["claims"] = [vars(each) for each in self.claims]
+        return found
+
+
+def run_plan(asked: Asked) -> Answer:
+    """Plan what is asked for.
+
+    Raises:
+        UsageError: a name, number, file or layout is wrong; one sentence.
+    """
+    notes: list[str] = []
+    hardware, gpu = _hardware(asked, notes)
+    shape = read_shape(asked.shape) if asked.shape else None
+    stage = asked.stage.replace("-", "_")
+    request = _request(asked, stage, hardware, gpu)
+    configuration = _changed(configuration_of(request, shape, gpu), asked)
+    calibration = 1.0
+    texts = read_texts(asked.corpus, stage) if asked.corpus else None
+    made = make_plan(
+        request,
+        configuration,
+        steps=asked.steps,
+        price_per_gpu_hour=asked.price_per_gpu_hour,
+        texts=texts,
+        calibration=calibration,
+    )
+    answer = Answer(
+        plan=made,
+        explain=asked.explain,
+        search=_search(asked, configuration) if asked.search else None,
+        bought=_bought(asked, hardware, shape, gpu, calibration) if asked.budget else None,
+        claims=claims() if asked.claims else None,
+        notes=notes,
+    )
+    if asked.html:
+        write_page(asked.html, answer.text(), made)
+        notes.append(f"  page        {asked.html}")
+    return answer
+
+
+def _request(asked: Asked, stage: str, hardware: str | None, gpu: Gpu | None) -> Request:
+    return make_request(
+        stage,
+        model=asked.model,
+        hardware=hardware,
+        precision=_precision(asked, gpu),
+        peft=asked.peft,
+        config=asked.config if stage == asked.stage.replace("-", "_") else None,
+    )
+
+
+def _changed(configuration: Configuration, asked: Asked) -> Configuration:
+    layout = {name: value for name, value in asked.layout.items() if value is not None}
+    if layout.get("tensor_parallel", configuration.layout.tensor_parallel) == 1:
+        layout["sequence_parallel"] = False
+    elif "tensor_parallel" in layout:
+        layout["sequence_parallel"] = configuration.gpu is not None
+    if layout.get("virtual_pipeline") == 1 or (layout.get("pipeline_parallel") == 1):
+        layout["virtual_pipeline"] = None
+    batches = {name: value for name, value in asked.batches.items() if value is not None}
+    return dataclasses.replace(configuration, layout=dataclasses.replace(configuration.layout, **layout), **batches)
+
+
+def _search(asked: Asked, configuration: Configuration) -> Search:
+    if configuration.gpu is None:
+        raise UsageError("--search ranks layouts over GPUs; name some with --hardware 4xb200")
+    formats = able(configuration.gpu) if asked.precision == AUTO else [configuration.format]
+    return search(configuration, formats)
+
+
+def _bought(
+    asked: Asked, hardware: str | None, shape: Shape | None, gpu: Gpu | None, calibration: float
+) -> list[Bought]:
+    assert asked.budget is not None
+    budget = parse_budget(asked.budget)
+    found = []
+    for stage in STAGES:
+        request = _request(asked, stage, hardware, gpu)
+        seconds = step_time(configuration_of(request, shape, gpu)).seconds / calibration
+        texts = read_texts(asked.corpus, stage) if asked.corpus else None
+        found.append(buy(request, budget, seconds, asked.price_per_gpu_hour, texts))
+    return found
+
+
+def _hardware(asked: Asked, notes: list[str]) -> tuple[str | None, Gpu | None]:
+    """Return the name of the hardware, and the GPU where the options describe one that is not known.
+
+    Such a GPU is laid out as the one it is assumed to be like.
+    """
+    if asked.gpu_memory is None and asked.gpu_tflops is None:
+        return asked.hardware, None
+    parts = re.fullmatch(r"((?:\d+x)?\d+x)(\w+)", asked.hardware or "")
+    if not parts or asked.gpu_memory is None or asked.gpu_tflops is None:
+        raise UsageError(
+            "a GPU that is not known here needs all three: --hardware 8xNAME --gpu-memory GB --gpu-tflops bf16=989"
+        )
+    if asked.gpu_memory <= 0:
+        raise UsageError(f"--gpu-memory can't be {asked.gpu_memory:g}")
+    like = GPUS[_LIKE]
+    gpu = dataclasses.replace(like, name=parts[2], memory=asked.gpu_memory * 1e9, peaks=_peaks(asked.gpu_tflops))
+    notes.append(f"  assumed     {parts[2]} has the memory bandwidth, links and efficiency of an {_LIKE.upper()}")
+    return f"{parts[1]}{_LIKE}", gpu
+
+
+def _precision(asked: Asked, gpu: Gpu | None) -> str:
+    """What a GPU that is described here has peaks for, the smallest type first."""
+    if gpu is None or asked.precision != AUTO:
+        return asked.precision
+    return "fp8-current" if "fp8" in gpu.peaks else "bf16"
+
+
+def _peaks(given: str) -> dict[str, float]:
+    peaks = {}
+    for item in given.split(","):
+        name, _, number = item.rpartition("=")
+        try:
+            peaks[name.strip() or "bf16"] = float(number)
+        except ValueError:
+            peaks[name] = 0.0
+    if "bf16" not in peaks or not set(peaks) <= {"bf16", "fp8", "nvfp4"} or min(peaks.values()) <= 0:
+        raise UsageError(f"--gpu-tflops can't be '{given}'; write 989, or bf16=989,fp8=1979,nvfp4=...")
+    return peaks

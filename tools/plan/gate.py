@@ -1,0 +1,41 @@
+"""The plan at the start of a training command: shown, and a refusal where it can't fit."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from preprocessing.errors import UsageError
+from recipes.request import Request
+from tools.plan.from_request import configuration_of, configuration_of_recipe
+from tools.plan.overrides import overrides
+from tools.plan.plan import Plan, make_plan
+from tools.plan.text import short
+
+
+def require_fit(request: Request, recipe: Any | None, *, force: bool) -> Plan:
+    """Print the plan of ``recipe`` (a ``run.Partial``; None: as ``request`` has it) and return it.
+
+    Raises:
+        UsageError: it does not fit, and ``force`` is not given; with what would fit.
+    """
+    if recipe is None:
+        plan = make_plan(request, configuration_of(request))
+    else:
+        plan = make_plan(request, configuration_of_recipe(request, recipe), steps=int(recipe.trainer.max_steps))
+    print(short(plan), file=sys.stderr)
+    if not plan.fits and not force:
+        raise UsageError(refusal(plan))
+    return plan
+
+
+def refusal(plan: Plan) -> str:
+    """Say why the plan does not fit and what would, in a sentence and a line a change."""
+    assert plan.verdict is not None
+    lines = [f"this does not fit: {plan.verdict.reason}. --force starts it all the same; what would fit:"]
+    for change in plan.changes:
+        values = " ".join(overrides(change.configuration, plan.configuration))
+        lines.append(f"  {change.about}{': ' + values if values else ''}")
+    if not plan.changes:
+        lines.append("  more or larger GPUs (python launch.py plan --search --hardware ...)")
+    return "\n".join(lines)

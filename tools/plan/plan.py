@@ -1,0 +1,117 @@
+"""The plan of a training run: memory, speed, time, money, disk and what is read, from one configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from preprocessing.errors import UsageError
+from recipes.disk import bytes_on_disk
+from recipes.request import Request
+from tools.plan.budget import Texts
+from tools.plan.configuration import Configuration
+from tools.plan.memory import Stage, memory
+from tools.plan.speed import Time, step_time
+from tools.plan.verdict import TOO_LARGE, Change, Verdict, changes, judge
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is said of a run before it starts. ``verdict`` and ``time`` are None on a CPU."""
+
+    request: Request
+    configuration: Configuration
+    stages: list[Stage]
+    verdict: Verdict | None
+    changes: list[Change]  # that make it fit, where it does not
+    time: Time | None
+    calibration: float  # measured speed over predicted; 1 without a run
+    steps: int
+    checkpoint_bytes: int
+    price_per_gpu_hour: float | None = None
+    texts: Texts | None = None
+
+    @property
+    def tokens(self) -> int:
+        """That training sees."""
+        return self.steps * self.configuration.global_batch_size * self.configuration.sequence_length
+
+    @property
+    def step_seconds(self) -> float | None:
+        """Seconds of a step."""
+        return self.time.seconds / self.calibration if self.time else None
+
+    @property
+    def hours(self) -> float | None:
+        """Of the whole run, validation and checkpoints left out."""
+        return None if self.step_seconds is None else self.steps * self.step_seconds / 3600
+
+    @property
+    def price(self) -> float | None:
+        """Of all GPUs for those hours, in the currency of the price an hour."""
+        if self.price_per_gpu_hour is None or self.hours is None:
+            return None
+        return self.price_per_gpu_hour * self.hours * self.configuration.world_size
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing says that it can't."""
+        return self.verdict is None or self.verdict.word != TOO_LARGE
+
+
+def make_plan(
+    request: Request,
+    configuration: Configuration,
+    *,
+    steps: int | None = None,
+    price_per_gpu_hour: float | None = None,
+    texts: Texts | None = None,
+    calibration: float = 1.0,
+    look_for_changes: bool = True,
+) -> Plan:
+    """Plan ``configuration``, the one of ``request`` or near it.
+
+    Args:
+        request: the stage, for its steps.
+        configuration: what is trained on what.
+        steps: instead of the stage's own.
+        price_per_gpu_hour: in any currency.
+        texts: the corpus, for the passes over each language.
+        calibration: measured speed over the predicted one, of a run on the same kind of GPU.
+        look_for_changes: where it does not fit, find out what would make it.
+
+    Raises:
+        UsageError: the price is negative, or there are no steps.
+    """
+    if price_per_gpu_hour is not None and price_per_gpu_hour < 0:
+        raise UsageError(f"a price can't be {price_per_gpu_hour}")
+    count = request.stage.steps() if steps is None else steps
+    if count < 1:
+        raise UsageError(f"a run needs at least 1 step, not {count}")
+    on_gpu = configuration.gpu is not None
+    verdict = judge(configuration) if on_gpu else None
+    too_large = verdict is not None and verdict.word == TOO_LARGE
+    return Plan(
+        request=request,
+        configuration=configuration,
+        stages=memory(configuration),
+        verdict=verdict,
+        changes=changes(configuration) if too_large and look_for_changes else [],
+        time=step_time(configuration) if on_gpu else None,
+        calibration=calibration,
+        steps=count,
+        checkpoint_bytes=bytes_on_disk(
+            trained(configuration),
+            configuration.weight_bytes,
+            remainders=configuration.layout.optimizer != "adam",
+        ),
+        price_per_gpu_hour=price_per_gpu_hour,
+        texts=texts,
+    )
+
+
+def trained(configuration: Configuration) -> int:
+    """Return the number of parameters that are trained."""
+    shape, adapters = configuration.shape, configuration.adapters
+    if adapters is None:
+        return shape.parameters
+    return shape.adapter_parameters(adapters.rank, adapters.layers, adapters.name == "dora")

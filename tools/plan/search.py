@@ -1,0 +1,134 @@
+"""All layouts of a model over the GPUs that there are, those that fit ranked by speed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from preprocessing.errors import UsageError
+from recipes.formats import FORMATS, Format
+from recipes.gpus import Gpu
+from recipes.hardware import Layout
+from tools.plan.configuration import Configuration
+from tools.plan.memory import stage_memory
+from tools.plan.speed import Time, step_time
+
+_MICRO_BATCHES = (1, 2, 4, 8)
+_CONTEXTS = (1, 2, 4, 8)
+_LEAST_TOKENS = 4096  # of a sequence on a GPU, from which on context parallelism is used in published runs
+#: Share of the memory that a layout may take to be offered: a tenth is left for what is only estimated.
+MOST = 0.9
+#: Ways to hold states and activations, the fastest and most exact first.
+_FULL = ("adam", "precision-aware-bf16", "precision-aware")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A configuration that fits, with its time and the share of a GPU's memory that it takes."""
+
+    configuration: Configuration
+    time: Time
+    share: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """``found`` is ranked, the fastest first; of ``tried`` layouts that divide, so many fit."""
+
+    found: list[Found]
+    tried: int
+
+
+def search(base: Configuration, formats: list[Format] | None = None) -> Search:
+    """Try every way to lay ``base`` over its GPUs, in each of ``formats`` (by default all that the GPU trains in).
+
+    For each layout the optimizer that holds most, and activations without recomputation, are tried first; the first
+    that fits is taken, as what saves memory costs time or exactness.
+
+    Raises:
+        UsageError: ``base`` has no GPU.
+    """
+    if base.gpu is None:
+        raise UsageError("a search needs a GPU")
+    found, tried = [], 0
+    for form in formats if formats is not None else able(base.gpu):
+        for layout, micro_batch in layouts(base):
+            fitting, attempts = _first_that_fits(base, form, layout, micro_batch)
+            tried += attempts
+            if fitting:
+                found.append(Found(fitting[0], step_time(fitting[0]), fitting[1]))
+    # of layouts that are as fast as one another, the simpler one
+    found.sort(key=lambda each: (-each.time.tokens_per_second, each.configuration.layout.context_parallel))
+    return Search(found, tried)
+
+
+def able(gpu: Gpu) -> list[Format]:
+    """Formats that the GPU trains in, those that imitate others left out."""
+    return [
+        form
+        for form in FORMATS.values()
+        if form.runs_on(gpu.capability) and not form.emulated and form.plugin is not None
+    ]
+
+
+def layouts(base: Configuration) -> Iterator[tuple[Layout, int]]:
+    """Every division of the GPUs among tensor, pipeline and context parallelism, with virtual stages and micro-batches.
+
+    Tensor parallelism stays within a node, whose links are the fast ones. What does not divide is left to
+    :class:`Configuration` to refuse.
+    """
+    shape, world = base.shape, base.world_size
+    depths = [depth for depth in range(1, min(world, shape.layers) + 1) if shape.layers % depth == 0]
+    for tensor in (1, 2, 4, 8):
+        if tensor > base.devices or shape.groups % tensor:
+            continue
+        for context in _CONTEXTS:
+            if context > 1 and base.sequence_length < context * _LEAST_TOKENS:
+                continue
+            for depth in depths:
+                if world % (tensor * context * depth):
+                    continue
+                copies = world // (tensor * context * depth)
+                per_stage = shape.layers // depth
+                virtual = [pieces for pieces in range(2, per_stage + 1) if per_stage % pieces == 0] if depth > 1 else []
+                for pieces in (None, *virtual):
+                    for micro_batch in _MICRO_BATCHES:
+                        if base.global_batch_size % (micro_batch * copies):
+                            continue
+                        yield (
+                            Layout(
+                                tensor_parallel=tensor,
+                                pipeline_parallel=depth,
+                                virtual_pipeline=pieces,
+                                context_parallel=context,
+                                sequence_parallel=tensor > 1,
+                                optimizer="adam",
+                                recompute="none",
+                            ),
+                            micro_batch,
+                        )
+
+
+def _first_that_fits(
+    base: Configuration, form: Format, layout: Layout, micro_batch: int
+) -> tuple[tuple[Configuration, float] | None, int]:
+    """Return the first configuration that fits with its share of the memory, and how many were tried."""
+    assert base.gpu is not None
+    attempts = 0
+    for recompute in ("none", "full"):
+        for optimizer in ("adam",) if base.adapters else _FULL:
+            try:
+                candidate = dataclasses.replace(
+                    base,
+                    format=form,
+                    layout=dataclasses.replace(layout, optimizer=optimizer, recompute=recompute),
+                    micro_batch_size=micro_batch,
+                )
+                attempts += 1
+                peak = max(stage_memory(candidate, number).peak for number in {0, layout.pipeline_parallel - 1})
+            except UsageError:
+                return None, attempts  # it does not divide, however it is held
+            if peak <= MOST * base.gpu.memory:
+                return (candidate, peak / base.gpu.memory), attempts
+    return None, attempts

@@ -1,0 +1,277 @@
+"""A plan in words and numbers for a terminal, and in values for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from recipes.disk import readable
+from tools.plan.budget import FREE_EPOCHS, PRECEDENTS, Bought
+from tools.plan.claims import Claim
+from tools.plan.configuration import Configuration
+from tools.plan.overrides import overrides
+from tools.plan.parts import Part
+from tools.plan.plan import Plan
+from tools.plan.search import MOST, Search
+from tools.plan.speed import Time
+
+
+def short(plan: Plan) -> str:
+    """Return the plan in three lines, for the start of a training command."""
+    lines = [f"plan: {_memory_line(plan)}"]
+    if plan.verdict:
+        lines[0] += f": {plan.verdict.word}"
+    lines += [f"      {line}" for line in (_speed_line(plan), _time_line(plan)) if line]
+    return "\n".join(lines)
+
+
+def text(plan: Plan, explain: bool = False) -> str:
+    """Return the whole plan; with ``explain`` the formula and the source of each number of memory."""
+    now = plan.configuration
+    lines = [headline(plan), f"  layout      {layout_line(now)}", f"  memory      {_memory_line(plan)}"]
+    stage = max(plan.stages, key=lambda each: each.peak)
+    lines += [f"    {line}" for line in _parts(stage.parts, explain)]
+    if stage.step.bytes:
+        lines.append(f"    (in the optimizer's step, without activations: {stage.optimizer_step / 1e9:.1f} GB)")
+    if len(plan.stages) > 1:
+        peaks = ", ".join(f"{each.peak / 1e9:.1f}" for each in plan.stages)
+        lines.append(f"    pipeline stages, each: {peaks} GB")
+    if explain and plan.time:
+        lines.append(f"  a step      {_seconds(plan.time)}")
+    for name, line in (("speed", _speed_line(plan)), ("time", _time_line(plan)), ("price", _price_line(plan))):
+        if line:
+            lines.append(f"  {name:11} {line}")
+    lines.append(f"  disk        {_disk_line(plan)}")
+    lines += _epochs(plan)
+    if plan.verdict:
+        lines.append(f"  verdict     {plan.verdict.word}: {plan.verdict.reason}")
+        lines += _changes(plan)
+    return "\n".join(lines)
+
+
+def _seconds(time: Time) -> str:
+    """Seconds of a step by part, the longest first."""
+    parts = sorted(time.parts.items(), key=lambda part: -part[1])
+    return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in parts if seconds > 0)
+
+
+def headline(plan: Plan) -> str:
+    """Return what is trained on what."""
+    now, request = plan.configuration, plan.request
+    gpu = now.gpu.name.upper() if now.gpu else "CPU process" + "es" * (now.world_size > 1)
+    nodes = f"{now.nodes} nodes of " if now.nodes > 1 else ""
+    tuning = f"{now.adapters.name} of rank {now.adapters.rank}" if now.adapters else "all parameters"
+    return (
+        f"{request.stage_name}: {request.model.name}, {now.shape.parameters / 1e9:,.2f} B parameters, on {nodes}"
+        f"{now.devices} {gpu}, {now.format.name}, {tuning}"
+    )
+
+
+def layout_line(configuration: Configuration) -> str:
+    """Return the layout in a line."""
+    layout = configuration.layout
+    words = [f"TP {layout.tensor_parallel}", f"PP {layout.pipeline_parallel}"]
+    if configuration.virtual > 1:
+        words.append(f"VP {configuration.virtual}")
+    if layout.context_parallel > 1:
+        words.append(f"CP {layout.context_parallel}")
+    words += [
+        f"DP {configuration.data_parallel}",
+        f"{configuration.micro_batches} micro-batches of {configuration.micro_batch_size} x "
+        f"{configuration.sequence_length} tokens",
+        f"optimizer {layout.optimizer}",
+        f"recomputation {layout.recompute}",
+    ]
+    return ", ".join(words)
+
+
+def _memory_line(plan: Plan) -> str:
+    peak = max(stage.peak for stage in plan.stages)
+    gpu = plan.configuration.gpu
+    if gpu is None:
+        return f"{readable(peak)} a process for weights, gradients, states and activations"
+    return f"{peak / 1e9:.1f} of {gpu.memory / 1e9:.1f} GB a GPU ({peak / gpu.memory:.0%})"
+
+
+def _parts(parts: list[Part], explain: bool) -> Iterator[str]:
+    width = max(len(part.name) for part in parts)
+    for part in parts:
+        line = f"{part.name:{width}}  {readable(part.bytes):>9}"
+        yield f"{line}  = {part.formula}  [{part.source}]" if explain else line
+
+
+def _speed_line(plan: Plan) -> str | None:
+    if plan.time is None or plan.step_seconds is None:
+        return None
+    rate = plan.time.tokens_per_second * plan.calibration
+    source = f", calibrated (x {plan.calibration:.2f})" if plan.calibration != 1 else ""
+    return (
+        f"{rate:,.0f} tokens/s, {rate / plan.configuration.world_size:,.0f} a GPU, "
+        f"{plan.time.tflops_per_gpu * plan.calibration:,.0f} TFLOP/s a GPU (causal), MFU "
+        f"{plan.time.mfu * plan.calibration:.0%}; {plan.step_seconds:.1f} s a step{source}"
+    )
+
+
+def _time_line(plan: Plan) -> str | None:
+    if plan.hours is None:
+        return None
+    tokens = f"{plan.steps:,} steps, {plan.tokens / 1e9:,.2f} B tokens"
+    return f"{tokens}: {plan.hours:,.1f} hours" + (f" ({plan.hours / 24:.1f} days)" if plan.hours >= 48 else "")
+
+
+def _price_line(plan: Plan) -> str | None:
+    if plan.price is None:
+        return None
+    return f"{plan.price:,.0f} at {plan.price_per_gpu_hour:g} a GPU and hour, checkpoints and validation left out"
+
+
+def _disk_line(plan: Plan) -> str:
+    kept = plan.request.stage.keep_checkpoints + 2
+    return (
+        f"{readable(plan.checkpoint_bytes)} a checkpoint, {readable(kept * plan.checkpoint_bytes)} for the newest "
+        f"{plan.request.stage.keep_checkpoints}, the best and the one being written"
+    )
+
+
+def _epochs(plan: Plan) -> list[str]:
+    if plan.texts is None:
+        return []
+    passes = plan.texts.epochs(plan.tokens)
+    line = ", ".join(f"{name} {count:.1f}" for name, count in passes.items())
+    lines = [f"  epochs      {line}"]
+    if max(passes.values()) > FREE_EPOCHS:
+        step = plan.configuration.global_batch_size * plan.configuration.sequence_length
+        steps = int(plan.texts.most_seen() / step)
+        lines.append(
+            f"              more than {FREE_EPOCHS} passes are worth less than new text (arXiv 2305.16264): after "
+            f"{steps:,} steps the first language has had so many"
+        )
+    return lines
+
+
+def _changes(plan: Plan) -> list[str]:
+    lines = []
+    for change in plan.changes:
+        lines.append(f"    with {change.about}: {change.share:.0%}, {change.tokens_per_second:,.0f} tokens/s")
+        if override := overrides(change.configuration, plan.configuration):
+            lines.append(f"      {' '.join(override)}")
+    if not plan.fits and not lines:
+        lines.append("    no three changes make it fit; take more or larger GPUs")
+    return lines
+
+
+def search_text(search: Search, base: Configuration, most: int = 10) -> str:
+    """Return the ranking of a search, and its best as overrides."""
+    if not search.found:
+        return f"none of {search.tried:,} layouts leaves a tenth of the memory free; take more GPUs, or --peft lora"
+    head = f"{'tokens/s':>10} {'a GPU':>7} {'MFU':>5} {'memory':>7}  layout"
+    lines = [
+        f"{len(search.found):,} of {search.tried:,} layouts take at most {MOST:.0%} of the memory; the fastest:",
+        head,
+    ]
+    for each in search.found[:most]:
+        lines.append(
+            f"{each.time.tokens_per_second:10,.0f} {each.time.tokens_per_second_per_gpu:7,.0f} {each.time.mfu:5.0%} "
+            f"{each.share:7.0%}  {each.configuration.format.name}, {layout_line(each.configuration)}"
+        )
+    best = search.found[0].configuration
+    given = [f"--precision {best.format.name}", *overrides(best, base)]
+    lines.append(f"as options and overrides: {' '.join(given)}")
+    return "\n".join(lines)
+
+
+def search_values(search: Search, base: Configuration, most: int = 100) -> dict[str, Any]:
+    """Return the ranking for programs."""
+    return {
+        "tried": search.tried,
+        "fit": len(search.found),
+        "ranked": [
+            {
+                "precision": each.configuration.format.name,
+                "tokens_per_second": each.time.tokens_per_second,
+                "mfu": each.time.mfu,
+                "memory_share": each.share,
+                "overrides": overrides(each.configuration, base),
+            }
+            for each in search.found[:most]
+        ],
+    }
+
+
+def budget_text(bought: list[Bought]) -> str:
+    """Return what a budget buys of each stage."""
+    lines = ["The budget buys, of each stage alone:"]
+    for each in bought:
+        price = "" if each.price is None else f", {each.price:,.0f}"
+        lines.append(
+            f"  {each.stage.replace('_', '-'):9} {each.steps:,} of {each.wanted:,} steps ({each.share:.0%}), "
+            f"{each.tokens / 1e9:,.2f} B tokens, {each.seconds / 3600:,.1f} hours{price}"
+        )
+        if each.epochs:
+            passes = ", ".join(f"{name} {count:.2f}" for name, count in each.epochs.items())
+            lines.append(f"            passes over the text: {passes}")
+    seen = ", ".join(f"{name} {tokens / 1e9:.0f} B" for name, tokens in PRECEDENTS.items())
+    lines += [
+        f"  Tokens that published continued pre-training saw: {seen}.",
+        f"  Up to {FREE_EPOCHS} passes over a text are worth nearly as much as new text (arXiv 2305.16264, models "
+        "trained from nothing).",
+        "  Plan a shorter run as one (trainer.max_steps also ends the cosine): a long one cut off ends at a high rate.",
+    ]
+    return "\n".join(lines)
+
+
+def claims_text(found: list[Claim]) -> str:
+    """Return the claims, a line each."""
+    lines = ["A predecessor's claims for four B200:"]
+    lines += [f"  {'possible' if each.possible else 'not possible':12}  {each.said}: {each.why}" for each in found]
+    return "\n".join(lines)
+
+
+def values(plan: Plan) -> dict[str, Any]:
+    """Return the plan for ``--json``: bytes, seconds, tokens."""
+    now = plan.configuration
+    return {
+        "stage": plan.request.stage_name,
+        "model": plan.request.model.name,
+        "parameters": now.shape.parameters,
+        "gpu": now.gpu.name if now.gpu else None,
+        "gpus": now.world_size,
+        "precision": now.format.name,
+        "tuning": now.adapters.name if now.adapters else "full",
+        "layout": {
+            **vars(now.layout),
+            "data_parallel": now.data_parallel,
+            "micro_batch_size": now.micro_batch_size,
+            "micro_batches": now.micro_batches,
+        },
+        "verdict": plan.verdict.word if plan.verdict else None,
+        "memory_share": plan.verdict.share if plan.verdict else None,
+        "stages": [
+            {
+                "peak_bytes": stage.peak,
+                "optimizer_step_bytes": stage.optimizer_step,
+                "parts": [vars(part) for part in stage.parts],
+            }
+            for stage in plan.stages
+        ],
+        "step_seconds": plan.step_seconds,
+        "step_parts": plan.time.parts if plan.time else None,
+        "tokens_per_second": plan.time.tokens_per_second * plan.calibration if plan.time else None,
+        "mfu": plan.time.mfu * plan.calibration if plan.time else None,
+        "calibration": plan.calibration,
+        "steps": plan.steps,
+        "tokens": plan.tokens,
+        "hours": plan.hours,
+        "price": plan.price,
+        "checkpoint_bytes": plan.checkpoint_bytes,
+        "epochs": plan.texts.epochs(plan.tokens) if plan.texts else None,
+        "changes": [
+            {
+                "about": change.about,
+                "memory_share": change.share,
+                "tokens_per_second": change.tokens_per_second,
+                "overrides": overrides(change.configuration, now),
+            }
+            for change in plan.changes
+        ],
+    }

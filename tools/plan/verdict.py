@@ -1,0 +1,120 @@
+"""Whether a configuration fits its GPUs, and the smallest changes that would make it fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from preprocessing.errors import UsageError
+from recipes.formats import FORMATS
+from recipes.settings import load_adapters
+from tools.plan.configuration import Configuration
+from tools.plan.memory import Stage, memory
+from tools.plan.speed import step_time
+
+FITS, TIGHT, TOO_LARGE = "fits", "tight", "does not fit"
+#: Share of the memory from which on a run is at the mercy of what is only estimated.
+TIGHT_FROM = 0.8
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``stage`` is the pipeline stage that takes most; ``share`` is its part of the GPU's memory."""
+
+    word: str
+    stage: Stage
+    share: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change that makes a configuration fit."""
+
+    about: str
+    configuration: Configuration
+    share: float
+    tokens_per_second: float
+
+
+def judge(configuration: Configuration) -> Verdict:
+    """Compare the largest stage with the GPU's memory.
+
+    Raises:
+        UsageError: the configuration has no GPU.
+    """
+    gpu = configuration.gpu
+    if gpu is None:
+        raise UsageError("a verdict needs a GPU; on a CPU the plan shows what is held")
+    stage = max(memory(configuration), key=lambda each: each.peak)
+    share = stage.peak / gpu.memory
+    word = TOO_LARGE if share > 1 else TIGHT if share > TIGHT_FROM else FITS
+    largest = sorted(stage.parts, key=lambda part: part.bytes, reverse=True)[:3]
+    where = f" on stage {stage.number}" if configuration.layout.pipeline_parallel > 1 else ""
+    moment = "in the optimizer's step" if stage.optimizer_step > stage.passes else "in the backward pass"
+    reason = f"{stage.peak / 1e9:.0f} of {gpu.memory / 1e9:.0f} GB a GPU {moment}{where}; most of it " + ", ".join(
+        f"{part.name} {part.bytes / 1e9:.0f}" for part in largest
+    )
+    return Verdict(word, stage, share, reason)
+
+
+def changes(configuration: Configuration, most: int = 4) -> list[Change]:
+    """Return changes that make ``configuration`` fit, the fewest first, then the fastest; [] where none does."""
+    found: list[Change] = []
+    for number in (1, 2, 3):
+        for about, changed in _changed(configuration, number):
+            share = judge(changed).share
+            if share <= 1 and all(changed != known.configuration for known in found):
+                found.append(Change(about, changed, share, step_time(changed).tokens_per_second))
+        if found:
+            break
+    return sorted(found, key=lambda change: (change.share > TIGHT_FROM, -change.tokens_per_second))[:most]
+
+
+def _changed(configuration: Configuration, number: int) -> Iterator[tuple[str, Configuration]]:
+    """All ways to make so many changes, with what they are."""
+    if number == 0:
+        yield "", configuration
+        return
+    for about, changed in _changed(configuration, number - 1):
+        for more, again in _one(changed):
+            yield f"{about}, {more}" if about else more, again
+
+
+def _one(configuration: Configuration) -> Iterator[tuple[str, Configuration]]:
+    """Single changes that take less memory. Each is left out where it is made already or does not divide."""
+    layout, gpu = configuration.layout, configuration.gpu
+    assert gpu is not None
+    layouts: list[tuple[str, dict[str, object]]] = []
+    if configuration.adapters is None:
+        order = ("adam", "precision-aware-bf16", "precision-aware")
+        smaller = order[order.index(layout.optimizer) + 1 :]
+        layouts += [(f"optimizer {name}", {"optimizer": name}) for name in smaller]
+    if layout.recompute != "full":
+        layouts.append(("full recomputation", {"recompute": "full"}))
+    if layout.tensor_parallel * 2 <= configuration.devices:
+        wider = layout.tensor_parallel * 2
+        layouts.append((f"tensor parallel {wider}", {"tensor_parallel": wider, "sequence_parallel": True}))
+    deeper = layout.pipeline_parallel * 2
+    layouts.append((f"pipeline parallel {deeper}", {"pipeline_parallel": deeper}))
+    candidates: list[tuple[str, dict[str, object]]] = [
+        (about, {"layout": dataclasses.replace(layout, **values)})  # type: ignore[arg-type]
+        for about, values in layouts
+    ]
+    if configuration.micro_batch_size > 1:
+        candidates.append(("micro-batches of 1", {"micro_batch_size": 1}))
+    if configuration.adapters is None:
+        candidates.append(("LoRA", {"adapters": load_adapters("lora")}))
+    candidates += [
+        (f"precision {form.name}", {"format": form})
+        for form in FORMATS.values()
+        if form.needs_gpu and form.runs_on(gpu.capability) and form != configuration.format
+    ]
+    candidates += [("bf16", {"format": FORMATS["bf16"]})] if configuration.format.needs_gpu else []
+    candidates.append((f"{configuration.nodes * 2} nodes", {"nodes": configuration.nodes * 2}))
+    for about, values in candidates:
+        try:
+            yield about, dataclasses.replace(configuration, **values)  # type: ignore[arg-type]
+        except UsageError:
+            continue
