@@ -29,7 +29,7 @@ def picture(plan: Plan) -> str:
 
     mpl.rcParams["svg.hashsalt"] = "plan"  # same plan, same bytes
     names = list(dict.fromkeys(part.name for stage in plan.stages for part in stage.parts))
-    figure = Figure(figsize=(11, 2.2 + 0.45 * len(plan.stages)), layout="constrained")
+    figure = Figure(figsize=(11, 2.4 + 0.45 * len(plan.stages)), layout="constrained")
     axes = figure.add_subplot()
     colours = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]
     labels = [f"stage {stage.number}" if len(plan.stages) > 1 else "each GPU" for stage in plan.stages]
@@ -45,7 +45,7 @@ def picture(plan: Plan) -> str:
         )
     axes.invert_yaxis()
     axes.set_xlabel("GB in the forward and backward passes")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.35), ncols=4, fontsize="small", frameon=False)
+    figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()[buffer.getvalue().index("<svg") :]
