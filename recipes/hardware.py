@@ -24,6 +24,13 @@ _FOLDER = CONFIGS / "hardware"
 _NAME = re.compile(r"(?:(?P<nodes>\d+)x)?(?P<devices>\d+)x(?P<chip>[a-z]+\d*[a-z]*)")
 
 
+def optimizer_of(config: Any) -> str:
+    """Name, of :data:`OPTIMIZERS`, what a Megatron ``OptimizerConfig`` says."""
+    if not config.use_precision_aware_optimizer:
+        return "adam"
+    return "precision-aware" if "uint8" in str(config.exp_avg_dtype) else "precision-aware-bf16"
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a model lies over the devices."""

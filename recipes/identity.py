@@ -14,7 +14,6 @@ from typing import Any
 
 from preprocessing.errors import UsageError
 from preprocessing.files import write_json
-from recipes.model import architecture
 
 FILE = "run.json"
 _LAYOUT = "layout"
@@ -22,6 +21,8 @@ _LAYOUT = "layout"
 
 def identity(recipe: Any, stage: str, data: Path) -> dict[str, Any]:
     """Return what ``recipe`` (a ``run.Partial``) is, by readable names; ``data`` is what it trains on."""
+    from recipes.model import architecture  # imports NeMo, which reading a run's identity needs not
+
     peft = getattr(recipe, "peft", None)
     module, optimizer, strategy = recipe.data, recipe.optim.config, recipe.trainer.strategy
     return {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.files import write_json
+from recipes.hardware import optimizer_of
 
 FILE = "facts.json"
 _PACKAGES = ("torch", "nemo-toolkit", "megatron-core", "transformer-engine", "lightning")
@@ -37,8 +38,12 @@ def write_facts(log: Any, trainer: Any, pl_module: Any, flop: float, peak: float
         "gradient clip": optimizer.clip_grad,
         "precision": log.precision,
         "trained": "all parameters" if log.adapter_rank is None else f"adapters of rank {log.adapter_rank}",
+        "optimizer": optimizer_of(optimizer),
+        "recompute": getattr(model, "recompute_granularity", None) or "none",
         "devices": f"{trainer.world_size} x {log.chip} ({_device()})",
+        "nodes": trainer.num_nodes,
         "tensor parallel": strategy.tensor_model_parallel_size,
+        "sequence parallel": bool(strategy.sequence_parallel),
         "pipeline parallel": strategy.pipeline_model_parallel_size,
         "context parallel": strategy.context_parallel_size,
         "model GFLOP a token (causal)": round(flop / 1e9, 4),

@@ -9,7 +9,7 @@ from preprocessing.errors import UsageError
 from recipes.checkpoints import is_checkpoint
 from recipes.formats import CPU
 from recipes.gpus import GPUS, Gpu
-from recipes.hardware import Layout
+from recipes.hardware import Layout, optimizer_of
 from recipes.request import Request
 from recipes.settings import CONFIGS, Model, checked
 from recipes.shape import Shape, read_shape, shape_of
@@ -78,7 +78,7 @@ def configuration_of_recipe(request: Request, recipe: Any) -> Configuration:
         virtual_pipeline=strategy.virtual_pipeline_model_parallel_size,
         context_parallel=strategy.context_parallel_size,
         sequence_parallel=bool(strategy.sequence_parallel),
-        optimizer=_optimizer(recipe.optim.config),
+        optimizer=optimizer_of(recipe.optim.config),
         recompute=getattr(model, "recompute_granularity", None) or "none",
     )
     return Configuration(
@@ -93,9 +93,3 @@ def configuration_of_recipe(request: Request, recipe: Any) -> Configuration:
         nodes=int(trainer.num_nodes),
         adapters=request.adapters,
     )
-
-
-def _optimizer(config: Any) -> str:
-    if not config.use_precision_aware_optimizer:
-        return "adam"
-    return "precision-aware" if "uint8" in str(config.exp_avg_dtype) else "precision-aware-bf16"

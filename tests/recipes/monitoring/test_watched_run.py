@@ -16,8 +16,12 @@ import pytest
 
 from preprocessing.corpus.blend import load_blend
 from preprocessing.corpus.indexed import bin_path, read_lengths
+from preprocessing.errors import UsageError
+from recipes.identity import read_identity
 from recipes.metrics import read_metrics
+from recipes.monitoring.facts import read_facts
 from recipes.request import make_request
+from recipes.shape import read_shape
 from tests.recipes.monitoring.test_loggers import tensorboard_curve, wandb_curve, wandb_runs
 from tests.recipes.tiny import Tiny, use_nemo_on_the_cpu
 
@@ -161,3 +165,16 @@ def test_the_console_shows_the_languages(run: Run) -> None:
     for name, loss in run.validation["validation_loss_by_language"].items():
         assert f"  {name} {loss:.4f}" in validation
     assert any("step 3/3" in line and "tok/s" in line and "GB" in line for line in lines)
+
+
+def test_it_says_all_that_a_plan_needs_to_know_of_it(run: Run) -> None:
+    from tools.plan.calibrate import calibrate, configuration_of_run
+
+    with pytest.raises(UsageError, match="ran on a CPU"):
+        calibrate(run.folder)
+    facts = {**read_facts(run.folder), "devices": "2 x b200 (NVIDIA B200)"}
+    wanted = configuration_of_run(facts, read_identity(run.folder) or {}, run.folder)
+    assert wanted.shape == read_shape(run.tiny.nemo)
+    assert (wanted.sequence_length, wanted.micro_batch_size, wanted.global_batch_size) == (LENGTH, 2, BATCH)
+    assert (wanted.layout.tensor_parallel, wanted.layout.pipeline_parallel) in LAYOUTS.values()
+    assert (wanted.layout.optimizer, wanted.layout.recompute, wanted.world_size) == ("adam", "none", 2)

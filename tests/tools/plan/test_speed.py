@@ -213,7 +213,7 @@ class TestRefusals:
 
 def test_neither_torch_nor_scipy_is_imported() -> None:
     code = (
-        "import sys; from tools.plan import speed, published; "
+        "import sys; from tools.plan import calibrate, speed, published; "
         "row = published.read_published()[0]; speed.step_time(row.configuration); "
         "print([name for name in ('torch', 'nemo', 'scipy', 'megatron') if name in sys.modules])"
     )

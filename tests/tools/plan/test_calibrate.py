@@ -1,0 +1,141 @@
+"""A run's own speed in place of published ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preprocessing.errors import UsageError
+from preprocessing.files import write_json, write_json_lines
+from recipes.formats import FORMATS
+from recipes.gpus import GPUS
+from recipes.hardware import Layout
+from tools.plan.calibrate import WARM_UP, calibrate
+from tools.plan.configuration import Configuration
+from tools.plan.published import SHAPES
+from tools.plan.speed import step_time
+
+# as `recipes.monitoring.facts` and `recipes.identity` write them
+FACTS: dict[str, Any] = {
+    "stage": "cpt",
+    "sequence length": 4096,
+    "global batch (sequences)": 128,
+    "micro batch (sequences)": 1,
+    "precision": "nvfp4",
+    "optimizer": "precision-aware",
+    "recompute": "full",
+    "devices": "8 x b200 (NVIDIA B200)",
+    "nodes": 2,
+    "tensor parallel": 4,
+    "sequence parallel": True,
+    "pipeline parallel": 1,
+    "context parallel": 1,
+    "starts": [{"time": "2026-01-01 00:00:00", "step": 0}, {"time": "2026-01-01 01:00:00", "step": 20}],
+}
+IDENTITY: dict[str, Any] = {
+    "stage": "cpt",
+    "the model's num_layers": 80,
+    "the model's hidden_size": 8192,
+    "the model's ffn_hidden_size": 28672,
+    "the model's num_attention_heads": 64,
+    "the model's num_query_groups": 8,
+    "the model's kv_channels": 128,
+    "the model's vocab_size": 128256,
+    "the model's share_embeddings_and_output_weights": False,
+    "tuning": "full",
+    "layout": {"tensor parallel": 4, "pipeline parallel": 1, "virtual pipeline": None},
+}
+CONFIGURATION = Configuration(
+    shape=SHAPES["70b"],
+    layout=Layout(tensor_parallel=4, optimizer="precision-aware", recompute="full", sequence_parallel=True),
+    format=FORMATS["nvfp4"],
+    sequence_length=4096,
+    micro_batch_size=1,
+    global_batch_size=128,
+    gpu=GPUS["b200"],
+    devices=4,
+    nodes=2,
+)
+
+
+def record(step: int, speed: float) -> dict[str, Any]:
+    """One line of metrics.jsonl."""
+    return {"step": step, "seconds": 1.0, "tokens_per_second_per_device": speed}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """40 steps in two starts: slow ones after each, steady ones at 1,500, two that waited for a disk, validations."""
+    speeds = {step: 100.0 if step <= WARM_UP or 20 < step <= 20 + WARM_UP else 1500.0 for step in range(1, 41)}
+    speeds |= {15: 20.0, 35: 20.0}
+    write_json(tmp_path / "facts.json", FACTS)
+    write_json(tmp_path / "run.json", IDENTITY)
+    steps = [record(step, speed) for step, speed in speeds.items()]
+    write_json_lines(tmp_path / "metrics.jsonl", [*steps[:20], {"step": 20, "validation_loss": 1.5}, *steps[20:]])
+    return tmp_path
+
+
+def test_the_factor_is_the_median_of_steady_steps_over_what_was_predicted(run: Path) -> None:
+    found = calibrate(run)
+    assert (found.measured, found.steps, found.left_out, found.gpu) == (1500.0, 30, 10, "b200")
+    assert found.predicted == pytest.approx(step_time(CONFIGURATION).tokens_per_second_per_gpu)
+    assert found.factor == pytest.approx(1500 / found.predicted)
+    assert "1,500 tokens/s a B200, the median of 30 steps (10 left out" in str(found)
+
+
+def test_predictions_of_the_same_gpu_are_multiplied_by_it(run: Path) -> None:
+    found = calibrate(run)
+    assert found.apply(step_time(CONFIGURATION)).tokens_per_second_per_gpu == pytest.approx(1500)
+    other = step_time(dataclasses.replace(CONFIGURATION, format=FORMATS["bf16"]))
+    assert found.apply(other).seconds == pytest.approx(other.seconds / found.factor)
+    assert found.apply(other).mfu == pytest.approx(other.mfu * found.factor)
+
+
+def test_adapters_are_those_of_the_run(run: Path) -> None:
+    full = calibrate(run).predicted
+    adapters = {"adapters' dim": 64, "adapters' alpha": 32, "adapters' target_modules": ["linear_qkv"]}
+    write_json(run / "run.json", {**IDENTITY, **adapters, "tuning": "LoRA"})
+    assert calibrate(run).predicted > 1.1 * full
+
+
+def test_another_gpu_is_not_measured_by_it(run: Path) -> None:
+    with pytest.raises(UsageError, match="ran on B200, and says nothing about H100"):
+        calibrate(run).apply(
+            step_time(dataclasses.replace(CONFIGURATION, gpu=GPUS["h100"], format=FORMATS["fp8-current"]))
+        )
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"devices": "2 x cpu (no GPU)"}, "ran on a CPU, which says nothing about the speed of a GPU"),
+        ({"devices": "2 x b201 (NVIDIA)"}, "unknown GPU 'b201'. Did you mean 'b200'"),
+        ({"devices": "GPUs"}, "another version"),
+        ({"tensor parallel": 3}, "this layout can't be"),
+        ({"starts": None}, "another version"),
+    ],
+)
+def test_what_measures_nothing_is_refused(run: Path, facts: dict[str, Any], says: str) -> None:
+    write_json(run / "facts.json", {**FACTS, **facts})
+    with pytest.raises(UsageError, match=says.replace("?", r"\?")):
+        calibrate(run)
+
+
+def test_a_run_of_an_earlier_version_is_refused(run: Path) -> None:
+    write_json(run / "facts.json", {name: value for name, value in FACTS.items() if name != "recompute"})
+    with pytest.raises(UsageError, match="lacks 'recompute'"):
+        calibrate(run)
+
+
+def test_a_short_run_is_refused(run: Path) -> None:
+    write_json_lines(run / "metrics.jsonl", [record(step, 1500.0) for step in range(1, 10)])
+    with pytest.raises(UsageError, match="too short to measure a speed: 9 steps"):
+        calibrate(run)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no run"):
+        calibrate(tmp_path)
