@@ -85,8 +85,8 @@ def _published(row: dict[str, str]) -> Published:
     configuration = Configuration(
         shape=shape,
         layout=layout,
-        # these runs quantize every layer: Megatron-Bridge, perf_recipes/_common.py
-        format=dataclasses.replace(FORMATS[row["precision"]], bf16_at_start=0, bf16_at_end=0),
+        # nearly all of these runs quantize every layer: Megatron-Bridge, perf_recipes/_common.py
+        format=dataclasses.replace(FORMATS[row["precision"]], bf16_at_start=0, bf16_at_end=number("bf16_layers")),
         sequence_length=number("sequence"),
         micro_batch_size=number("micro"),
         global_batch_size=number("batch"),

@@ -16,7 +16,7 @@ from recipes.formats import FORMATS
 from recipes.gpus import GPUS
 from recipes.hardware import RECOMPUTE, Layout
 from recipes.settings import Adapters
-from tools.bench.plan_speed import as_yaml, error, fit
+from tools.bench.plan_speed import as_yaml, error, fit, summary, table
 from tools.plan.coefficients import FILE, Coefficients, Overlap, load
 from tools.plan.configuration import Configuration, faults
 from tools.plan.published import SHAPES, read_published, split
@@ -56,11 +56,37 @@ class TestPublished:
         assert len(cited) == 15
         assert {row.key: error(row) for row in cited if abs(error(row)) > 0.25} == {}
 
-    def test_held_out_rows_have_a_median_error_below_6_percent_and_19_of_20_are_within_a_quarter(self) -> None:
-        errors = [abs(error(row)) for row in HELD_OUT]
+    def test_held_out_rows_are_within_a_quarter_nine_of_ten_within_15_percent_half_within_6(self) -> None:
+        errors = sorted(abs(error(row)) for row in HELD_OUT)
+        assert errors[-1] < 0.25
+        assert errors[int(0.9 * len(errors))] < 0.15
         assert statistics.median(errors) < 0.06
-        assert sum(each <= 0.25 for each in errors) >= 0.95 * len(errors)
-        assert max(errors) < 0.30
+
+    def test_the_table_is_that_of_the_guide(self) -> None:
+        guide = (FILE.parents[2] / "docs" / "planning.md").read_text(encoding="utf-8")
+        for line in (*table(ROWS, FITTED), *summary(ROWS, FITTED)):
+            assert line in guide, "python -m tools.bench.plan_speed --output TABLE.md prints the new one"
+
+    def test_large_bf16_runs_on_hopper_are_met_as_well(self) -> None:
+        """Llama 3's own, arXiv 2407.21783, table 4; none is in the fit. A layer a piece of the pipeline is assumed."""
+        for gpus, batch, context, length, published in (
+            (8192, 2048, 1, 8192, 430),
+            (16384, 2048, 1, 8192, 400),
+            (16384, 128, 16, 131072, 380),
+        ):
+            wanted = configuration(
+                shape=SHAPES["405b"],
+                gpu=GPUS["h100"],
+                nodes=gpus // 8,
+                pipeline_parallel=16,
+                virtual_pipeline=8,
+                context_parallel=context,
+                balanced=True,
+                sequence_length=length,
+                global_batch_size=batch,
+            )
+            time = step_time(wanted, overlap=Overlap(data=True, pipeline=True))
+            assert time.tflops_per_gpu == pytest.approx(published, rel=0.1)
 
     def test_half_is_held_out_with_every_gpu_on_both_sides_and_no_configuration_on_two(self) -> None:
         assert 0.4 < len(HELD_OUT) / len(ROWS) < 0.6
