@@ -108,6 +108,9 @@ class Hardware:
             layout = dataclasses.replace(
                 layout, tensor_parallel=self.devices, sequence_parallel=layout.sequence_parallel and self.devices > 1
             )
+        smaller = self.profile not in ("", self.name)  # than the machine that the file is about, it may be
+        if smaller and layout.model_parallel > self.world_size == layout.tensor_parallel:
+            layout = dataclasses.replace(layout, pipeline_parallel=1, virtual_pipeline=None, context_parallel=1)
         if self.world_size % layout.model_parallel:
             raise UsageError(
                 f"hardware '{self.name}': tensor x pipeline x context parallel = {layout.tensor_parallel} x "

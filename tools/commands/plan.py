@@ -55,6 +55,9 @@ def plan(
     corpus: Annotated[
         Path | None, typer.Option(help="Output folder of `preprocess`: for the passes over each language.")
     ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Speed as a real run had it, in place of published ones.")
+    ] = None,
     gpu_memory: Annotated[float | None, typer.Option(help="GB of a GPU that is not known here.")] = None,
     gpu_tflops: Annotated[
         str | None, typer.Option(help="Its dense peaks: 989, or bf16=989,fp8=1979.", show_default=False)
@@ -101,6 +104,7 @@ def plan(
         price_per_gpu_hour=price_per_gpu_hour,
         budget=budget,
         corpus=corpus,
+        calibrate=calibrate,
         gpu_memory=gpu_memory,
         gpu_tflops=gpu_tflops,
         search=search,

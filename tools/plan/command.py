@@ -16,13 +16,13 @@ from recipes.settings import STAGES
 from recipes.shape import Shape, read_shape
 from tools.plan import text
 from tools.plan.budget import Bought, buy, parse_budget, read_texts
+from tools.plan.calibrate import Calibration, calibrate
 from tools.plan.claims import Claim, claims
 from tools.plan.configuration import Configuration
 from tools.plan.from_request import configuration_of
 from tools.plan.page import write_page
-from tools.plan.plan import Plan, make_plan
+from tools.plan.plan import Plan, make_plan, time_of
 from tools.plan.search import Search, able, search
-from tools.plan.speed import step_time
 
 #: Whose links and memory bandwidth a GPU gets that is described by its memory and peaks alone.
 _LIKE = "h100"
@@ -45,6 +45,7 @@ class Asked:
     price_per_gpu_hour: float | None
     budget: str | None
     corpus: Path | None
+    calibrate: Path | None
     gpu_memory: float | None
     gpu_tflops: str | None
     search: bool
@@ -105,7 +106,9 @@ def run_plan(asked: Asked) -> Answer:
     stage = asked.stage.replace("-", "_")
     request = _request(asked, stage, hardware, gpu)
     configuration = _changed(configuration_of(request, shape, gpu), asked)
-    calibration = 1.0
+    calibration = calibrate(asked.calibrate) if asked.calibrate else None
+    if calibration:
+        notes.append(f"  calibrated  {calibration}")
     texts = read_texts(asked.corpus, stage) if asked.corpus else None
     made = make_plan(
         request,
@@ -160,14 +163,14 @@ def _search(asked: Asked, configuration: Configuration) -> Search:
 
 
 def _bought(
-    asked: Asked, hardware: str | None, shape: Shape | None, gpu: Gpu | None, calibration: float
+    asked: Asked, hardware: str | None, shape: Shape | None, gpu: Gpu | None, calibration: Calibration | None
 ) -> list[Bought]:
     assert asked.budget is not None
     budget = parse_budget(asked.budget)
     found = []
     for stage in STAGES:
         request = _request(asked, stage, hardware, gpu)
-        seconds = step_time(configuration_of(request, shape, gpu)).seconds / calibration
+        seconds = time_of(configuration_of(request, shape, gpu), calibration).seconds
         texts = read_texts(asked.corpus, stage) if asked.corpus else None
         found.append(buy(request, budget, seconds, asked.price_per_gpu_hour, texts))
     return found

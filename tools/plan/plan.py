@@ -8,6 +8,7 @@ from preprocessing.errors import UsageError
 from recipes.disk import bytes_on_disk
 from recipes.request import Request
 from tools.plan.budget import Texts
+from tools.plan.calibrate import Calibration
 from tools.plan.configuration import Configuration
 from tools.plan.memory import Stage, memory
 from tools.plan.speed import Time, step_time
@@ -24,7 +25,6 @@ class Plan:
     verdict: Verdict | None
     changes: list[Change]  # that make it fit, where it does not
     time: Time | None
-    calibration: float  # measured speed over predicted; 1 without a run
     steps: int
     checkpoint_bytes: int
     price_per_gpu_hour: float | None = None
@@ -38,7 +38,7 @@ class Plan:
     @property
     def step_seconds(self) -> float | None:
         """Seconds of a step."""
-        return self.time.seconds / self.calibration if self.time else None
+        return self.time.seconds if self.time else None
 
     @property
     def hours(self) -> float | None:
@@ -65,7 +65,7 @@ def make_plan(
     steps: int | None = None,
     price_per_gpu_hour: float | None = None,
     texts: Texts | None = None,
-    calibration: float = 1.0,
+    calibration: Calibration | None = None,
     look_for_changes: bool = True,
 ) -> Plan:
     """Plan ``configuration``, the one of ``request`` or near it.
@@ -76,11 +76,11 @@ def make_plan(
         steps: instead of the stage's own.
         price_per_gpu_hour: in any currency.
         texts: the corpus, for the passes over each language.
-        calibration: measured speed over the predicted one, of a run on the same kind of GPU.
+        calibration: of a run on the same kind of GPU, which has the speed then.
         look_for_changes: where it does not fit, find out what would make it.
 
     Raises:
-        UsageError: the price is negative, or there are no steps.
+        UsageError: the price is negative, there are no steps, or the calibration is of another GPU.
     """
     if price_per_gpu_hour is not None and price_per_gpu_hour < 0:
         raise UsageError(f"a price can't be {price_per_gpu_hour}")
@@ -96,8 +96,7 @@ def make_plan(
         stages=memory(configuration),
         verdict=verdict,
         changes=changes(configuration) if too_large and look_for_changes else [],
-        time=step_time(configuration) if on_gpu else None,
-        calibration=calibration,
+        time=time_of(configuration, calibration) if on_gpu else None,
         steps=count,
         checkpoint_bytes=bytes_on_disk(
             trained(configuration),
@@ -107,6 +106,12 @@ def make_plan(
         price_per_gpu_hour=price_per_gpu_hour,
         texts=texts,
     )
+
+
+def time_of(configuration: Configuration, calibration: Calibration | None = None) -> Time:
+    """Return the time of a step, as published runs or that of the calibration have it."""
+    time = step_time(configuration)
+    return calibration.apply(time) if calibration else time
 
 
 def trained(configuration: Configuration) -> int:

@@ -103,12 +103,11 @@ def _parts(parts: list[Part], explain: bool) -> Iterator[str]:
 def _speed_line(plan: Plan) -> str | None:
     if plan.time is None or plan.step_seconds is None:
         return None
-    rate = plan.time.tokens_per_second * plan.calibration
-    source = f", calibrated (x {plan.calibration:.2f})" if plan.calibration != 1 else ""
+    rate = plan.time.tokens_per_second
     return (
         f"{rate:,.0f} tokens/s, {rate / plan.configuration.world_size:,.0f} a GPU, "
-        f"{plan.time.tflops_per_gpu * plan.calibration:,.0f} TFLOP/s a GPU (causal), MFU "
-        f"{plan.time.mfu * plan.calibration:.0%}; {plan.step_seconds:.1f} s a step{source}"
+        f"{plan.time.tflops_per_gpu:,.0f} TFLOP/s a GPU (causal), MFU {plan.time.mfu:.0%}; "
+        f"{plan.time.seconds:.1f} s a step"
     )
 
 
@@ -256,9 +255,8 @@ def values(plan: Plan) -> dict[str, Any]:
         ],
         "step_seconds": plan.step_seconds,
         "step_parts": plan.time.parts if plan.time else None,
-        "tokens_per_second": plan.time.tokens_per_second * plan.calibration if plan.time else None,
-        "mfu": plan.time.mfu * plan.calibration if plan.time else None,
-        "calibration": plan.calibration,
+        "tokens_per_second": plan.time.tokens_per_second if plan.time else None,
+        "mfu": plan.time.mfu if plan.time else None,
         "steps": plan.steps,
         "tokens": plan.tokens,
         "hours": plan.hours,

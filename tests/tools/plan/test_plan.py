@@ -207,7 +207,7 @@ def test_the_claims_of_a_predecessor_can_not_be() -> None:
 
 def test_the_command_says_all_of_it() -> None:
     said = asked("--price-per-gpu-hour", "4", "--explain", "--claims")
-    for word in ("cpt: llama33_70b, 70.55 B parameters, on 4 B200, nvfp4", "TP 4, PP 1", "quantized weights"):
+    for word in ("cpt: llama33_70b, 70.55 B parameters, on 4 B200, nvfp4", "TP 2, PP 2, VP 5", "quantized weights"):
         assert word in said
     for word in (
         "tokens/s",
