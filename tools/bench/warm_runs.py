@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,11 @@ from preprocessing.errors import RecipeError
 
 @dataclass(frozen=True)
 class Run:
-    """One run. ``arguments``: of :func:`recipes.request.make_request`; ``overrides``: NeMo-Run's."""
+    """One run.
+
+    ``arguments``: of :func:`recipes.request.make_request`; ``overrides``: NeMo-Run's; ``watch``: makes a callback of
+    Lightning's from the request and the recipe.
+    """
 
     folder: Path
     arguments: dict[str, Any]
@@ -27,6 +32,7 @@ class Run:
     environment: dict[str, str] = field(default_factory=dict)
     processes: int = 1
     stage: str = "cpt"
+    watch: Callable[[Any, Any], Any] | None = None
 
 
 def warm_up() -> None:
@@ -72,6 +78,27 @@ def train(run: Run) -> None:
     finish(run, start(run))
 
 
+def apart(function: Callable[[], object]) -> None:
+    """Call ``function`` in a fork, so that it leaves no threads or groups of processes to the forks after it.
+
+    Raises:
+        RecipeError: it failed; it has printed how.
+    """
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        except BaseException:  # the parent has to learn of Ctrl-C too
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    if os.waitpid(child, 0)[1]:
+        raise RecipeError("a process of the benchmark failed, see above")
+
+
 def _log(run: Run, rank: int) -> Path:
     return run.folder / f"rank{rank}.log"
 
@@ -94,7 +121,11 @@ def _be_rank(run: Run, rank: int, port: int) -> None:
         from tools.train import compose
 
         request = make_request(run.stage, folder=run.folder, **run.arguments)
-        fiddle.build(compose(request, (*run.overrides, f"trainer.devices={run.processes}")))()
+        recipe = compose(request, (*run.overrides, f"trainer.devices={run.processes}"))
+        call = fiddle.build(recipe)
+        if run.watch:
+            call.keywords["trainer"].callbacks.append(run.watch(request, recipe))
+        call()
         status = 0
     except BaseException:  # the parent has to learn of Ctrl-C too
         traceback.print_exc()

@@ -20,10 +20,10 @@ class Saved(NamedTuple):
 
     name: str
     bytes: float
-    group: str  # norm, attention, projection or mlp: what recomputing leaves out
+    group: str  # what recomputing leaves out together
 
 
-NORM, CORE, ATTENTION, MLP = "norm", "core attention", "attention", "mlp"
+NORM, CORE, ATTENTION, MLP, HEAD = "norm", "core attention", "attention", "mlp", "head"
 
 
 def layer(configuration: Configuration, quantized: bool | None = None) -> list[Saved]:
@@ -163,6 +163,22 @@ def _selective_inputs(configuration: Configuration) -> float:
         return tokens * (size * (shape.queries + 2 * shape.keys) + result) / tensor
     # queries and keys after the rotation, and values as a view of all three
     return size * tokens * (shape.queries + shape.keys + shape.queries + 2 * shape.keys) / tensor + 4
+
+
+def head(configuration: Configuration) -> list[Saved]:
+    """Return what the last norm, the output layer and the loss save for one micro-batch, on the last stage.
+
+    The loss saves the softmax of all words in FP32, in place of the logits (``tensor_parallel/cross_entropy.py``).
+    """
+    shape, tokens, size = configuration.shape, configuration.tokens, configuration.weight_bytes
+    split, trained = sequence_split(configuration), configuration.adapters is None
+    rows = [Saved("softmax, FP32", 4 * tokens * shape.vocabulary / configuration.layout.tensor_parallel, HEAD)]
+    if configuration.gpu:
+        rows.append(Saved("last norm", 2 * size * tokens * shape.hidden / split, HEAD))
+        return rows
+    norm = 4 * shape.hidden + 4 + trained * (4 + size) * shape.hidden
+    # of each token its number, and whether it is among this rank's words
+    return [*rows, Saved("last norm, FP32", norm * tokens / split, HEAD), Saved("targets", 9 * tokens, HEAD)]
 
 
 def pieces_in_flight(configuration: Configuration, stage: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools.plan.activations import activations, sequence_split
+from tools.plan.activations import activations, head, sequence_split
 from tools.plan.configuration import Configuration
 from tools.plan.parts import ACTIVATIONS, FIXED, STATES, Part
 from tools.plan.states import held, states
@@ -76,14 +76,14 @@ def _moment(configuration: Configuration, number: int) -> Part:
 def _loss(configuration: Configuration) -> Part:
     """Logits in the model's type beside their FP32 copy (``tensor_parallel/cross_entropy.py``), and the last norm."""
     shape, tokens, size = configuration.shape, configuration.tokens, configuration.weight_bytes
-    tensor, split = configuration.layout.tensor_parallel, sequence_split(configuration)
+    tensor = configuration.layout.tensor_parallel
     each = 6 if size == 2 else 4  # of FP32 logits there is no copy
-    norm = 2 * size * tokens * shape.hidden / split
-    gathered = size * tokens * shape.hidden if split > 1 else 0
-    logits = each * tokens * shape.vocabulary / tensor
+    logits = (each - 4) * tokens * shape.vocabulary / tensor
+    saved = sum(row.bytes for row in head(configuration))
+    gathered = size * tokens * shape.hidden if sequence_split(configuration) > 1 else 0
     return Part(
         "logits and loss",
-        logits + norm + gathered,
+        logits + saved + gathered,
         f"{each} x {tokens:,} tokens x {shape.vocabulary:,} words / TP {tensor}, and the last norm",
         "megatron/core/tensor_parallel/cross_entropy.py",
         ACTIVATIONS,
