@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +60,8 @@ def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
         _shown(console) if node == 0 else contextlib.nullcontext(),
         signals_ask_to_stop(folder),
         _ctrl_c_cancels() as running,  # outside the experiment, which waits for its jobs when its block is left
-        run.Experiment(name, base_dir=str(jobs), clean_mode=True, log_level="ERROR") as experiment,
+        _named_plainly(jobs) as base_dir,
+        run.Experiment(name, base_dir=str(base_dir), clean_mode=True, log_level="ERROR") as experiment,
     ):
         running.append(experiment)
         experiment.add(recipe, executor=executor, name=name)
@@ -66,6 +69,22 @@ def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
     states = [str(job.state) for job in experiment.jobs]  # known when the experiment's block has been left
     if not states or any("SUCCEEDED" not in state for state in states):
         raise RecipeError(f"the {name} run failed: {_reason(jobs)} (logs: {jobs}; the same command tries again)")
+
+
+@contextlib.contextmanager
+def _named_plainly(folder: Path) -> Iterator[Path]:
+    """Give ``folder``, where its path has blanks or the like, a name without them.
+
+    NeMo-Run 0.11.1 quotes arguments as for a shell (torchx_backend/components/torchrun.py) and starts torchrun without
+    one: the ranks then look for a file whose name has the quotes in it.
+    """
+    if shlex.quote(str(folder)) == str(folder):
+        yield folder
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-") as plain:
+        Path(plain, "jobs").symlink_to(folder, target_is_directory=True)
+        yield Path(plain, "jobs")
 
 
 def _node(nodes: int) -> int:
