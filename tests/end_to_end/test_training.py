@@ -32,7 +32,7 @@ def curve(run: Path) -> list[tuple[int, float | None, float | None, float | None
 @pytest.fixture(scope="module")
 def tensor_parallel(tmp_path_factory: pytest.TempPathFactory, train_command: Arguments) -> Path:
     """An uninterrupted run in two tensor parallel processes, the CPU profile's own layout."""
-    output = tmp_path_factory.mktemp("runs") / "tp2"
+    output = tmp_path_factory.mktemp("runs") / "in two processes"  # a path with blanks
     done = launch(*train_command("cpt", output))
     assert done.status == 0, done.stderr[-4000:]
     return output

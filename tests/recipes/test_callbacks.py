@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import pytest
 
 from recipes.checkpoints import newest_checkpoint, step_of
 from recipes.metrics import read_metrics
-from tests.recipes.tiny import Tiny, start_python
+from tests.recipes.tiny import Tiny
 from tests.recipes.train_in_process import SPOILT
-
-RUN = "import sys; from tests.recipes.train_in_process import main; main(*sys.argv[1:])"
+from tests.recipes.warm import Warm
 
 Runs = dict[str, subprocess.CompletedProcess[str]]
 
@@ -26,22 +24,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(nemo_on_cpu: None, tiny: Tiny, folder: Path) -> Iterator[Runs]:
-    """One run whose weights are changed after loading, and one whose are not; side by side."""
-    checkpoint, blend = tiny.nemo, tiny.blend
-    settings = {"OMP_NUM_THREADS": "1", "MASTER_PORT": "0"}  # the system chooses a port for each
-    started = {
-        name: start_python(RUN, checkpoint, blend, folder / name, name, **settings) for name in ("spoil", "keep")
+def runs(nemo_on_cpu: None, warm: Warm, tiny: Tiny, folder: Path) -> Runs:
+    """One run whose weights are changed after loading, and one whose are not."""
+    return {
+        # port 0: the system chooses one
+        name: warm.call(
+            "tests.recipes.train_in_process:main", tiny.nemo, tiny.blend, folder / name, name, MASTER_PORT="0"
+        )
+        for name in ("spoil", "keep")
     }
-    try:
-        done = {}
-        for name, process in started.items():
-            stdout, stderr = process.communicate(timeout=180)
-            done[name] = subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
-        yield done
-    finally:
-        for process in started.values():
-            process.kill()
 
 
 def said(run: subprocess.CompletedProcess[str]) -> dict[str, str]:
