@@ -14,7 +14,7 @@ from typing import Any
 
 from preprocessing.errors import UsageError, did_you_mean
 from recipes.formats import CPU, format_named
-from recipes.gpus import GPUS
+from recipes.gpus import GPUS, Gpu
 from recipes.hardware import Layout
 from recipes.identity import read_identity
 from recipes.metrics import read_metrics
@@ -53,18 +53,26 @@ class Calibration:
             f"so predictions are multiplied by {self.factor:.3f}"
         )
 
+    def factor_on(self, gpu: Gpu | None) -> float:
+        """Return the factor for plans of ``gpu``.
+
+        Raises:
+            UsageError: the run says nothing about it.
+        """
+        if gpu is None or gpu.name != self.gpu:
+            raise UsageError(
+                f"{self.run} ran on {self.gpu.upper()}, and says nothing about {gpu.name.upper() if gpu else 'a CPU'}"
+            )
+        return self.factor
+
     def apply(self, time: Time) -> Time:
         """Return ``time`` as long as this GPU would take by the run: all parts by the same factor.
 
         Raises:
             UsageError: it is of another GPU.
         """
-        gpu = time.of.gpu
-        if gpu is None or gpu.name != self.gpu:
-            raise UsageError(
-                f"{self.run} ran on {self.gpu.upper()}, and says nothing about {gpu.name.upper() if gpu else 'a CPU'}"
-            )
-        return Time(**{name: seconds / self.factor for name, seconds in time.parts.items()}, of=time.of)
+        factor = self.factor_on(time.of.gpu)
+        return Time(**{name: seconds / factor for name, seconds in time.parts.items()}, of=time.of)
 
 
 def calibrate(run: Path) -> Calibration:

@@ -121,7 +121,7 @@ def run_plan(asked: Asked) -> Answer:
     answer = Answer(
         plan=made,
         explain=asked.explain,
-        search=_search(asked, configuration) if asked.search else None,
+        search=_search(asked, configuration, calibration) if asked.search else None,
         bought=_bought(asked, hardware, shape, gpu, calibration) if asked.budget else None,
         claims=claims() if asked.claims else None,
         notes=notes,
@@ -155,11 +155,14 @@ def _changed(configuration: Configuration, asked: Asked) -> Configuration:
     return dataclasses.replace(configuration, layout=dataclasses.replace(configuration.layout, **layout), **batches)
 
 
-def _search(asked: Asked, configuration: Configuration) -> Search:
+def _search(asked: Asked, configuration: Configuration, calibration: Calibration | None) -> Search:
     if configuration.gpu is None:
         raise UsageError("--search ranks layouts over GPUs; name some with --hardware 4xb200")
     formats = able(configuration.gpu) if asked.precision == AUTO else [configuration.format]
-    return search(configuration, formats)
+    ranked = search(configuration, formats)
+    if calibration is None:
+        return ranked
+    return Search([dataclasses.replace(each, time=calibration.apply(each.time)) for each in ranked.found], ranked.tried)
 
 
 def _bought(

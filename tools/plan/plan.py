@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from preprocessing.errors import UsageError
@@ -88,6 +89,7 @@ def make_plan(
     if count < 1:
         raise UsageError(f"a run needs at least 1 step, not {count}")
     on_gpu = configuration.gpu is not None
+    factor = calibration.factor_on(configuration.gpu) if calibration else 1.0
     verdict = judge(configuration) if on_gpu else None
     too_large = verdict is not None and verdict.word == TOO_LARGE
     return Plan(
@@ -95,7 +97,10 @@ def make_plan(
         configuration=configuration,
         stages=memory(configuration),
         verdict=verdict,
-        changes=changes(configuration) if too_large and look_for_changes else [],
+        changes=[
+            dataclasses.replace(each, tokens_per_second=each.tokens_per_second * factor)
+            for each in (changes(configuration) if too_large and look_for_changes else [])
+        ],
         time=time_of(configuration, calibration) if on_gpu else None,
         steps=count,
         checkpoint_bytes=bytes_on_disk(

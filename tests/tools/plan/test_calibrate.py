@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from launch import app
 from preprocessing.errors import UsageError
 from preprocessing.files import write_json, write_json_lines
 from recipes.formats import FORMATS
@@ -86,12 +88,25 @@ def test_the_factor_is_the_median_of_steady_steps_over_what_was_predicted(run: P
     assert "1,500 tokens/s a B200, the median of 30 steps (10 left out" in str(found)
 
 
-def test_predictions_of_the_same_gpu_are_multiplied_by_it(run: Path) -> None:
+def test_plans_of_the_same_gpu_are_corrected_by_it(run: Path) -> None:
     found = calibrate(run)
-    assert found.apply(step_time(CONFIGURATION)).tokens_per_second_per_gpu == pytest.approx(1500)
-    other = step_time(dataclasses.replace(CONFIGURATION, format=FORMATS["bf16"]))
-    assert found.apply(other).seconds == pytest.approx(other.seconds / found.factor)
-    assert found.apply(other).mfu == pytest.approx(other.mfu * found.factor)
+    assert found.factor_on(GPUS["b200"]) == found.factor
+    time = step_time(CONFIGURATION)
+    assert found.apply(time).tokens_per_second_per_gpu == pytest.approx(1500)
+    assert found.apply(time).mfu == pytest.approx(time.mfu * found.factor)
+    options = ["plan", "--hardware", "2x4xb200", "--precision", "nvfp4", "--search", "--json"]
+    before, after = (CliRunner().invoke(app, [*options, *more]) for more in ([], ["--calibrate", str(run)]))
+    assert (before.exit_code, after.exit_code) == (0, 0), after.output
+    plain, corrected = json.loads(before.stdout), json.loads(after.stdout)
+    for path in (("tokens_per_second",), ("search", "ranked", 0, "tokens_per_second")):
+        assert _at(corrected, path) == pytest.approx(_at(plain, path) * found.factor, rel=1e-3), path
+    assert any("1,500 tokens/s a B200" in note for note in corrected["notes"])
+
+
+def _at(value: Any, path: tuple[Any, ...]) -> Any:
+    for part in path:
+        value = value[part]
+    return value
 
 
 def test_adapters_are_those_of_the_run(run: Path) -> None:
@@ -103,9 +118,9 @@ def test_adapters_are_those_of_the_run(run: Path) -> None:
 
 def test_another_gpu_is_not_measured_by_it(run: Path) -> None:
     with pytest.raises(UsageError, match="ran on B200, and says nothing about H100"):
-        calibrate(run).apply(
-            step_time(dataclasses.replace(CONFIGURATION, gpu=GPUS["h100"], format=FORMATS["fp8-current"]))
-        )
+        calibrate(run).factor_on(GPUS["h100"])
+    with pytest.raises(UsageError, match="says nothing about a CPU"):
+        calibrate(run).factor_on(None)
 
 
 @pytest.mark.parametrize(
