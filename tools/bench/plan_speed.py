@@ -51,8 +51,8 @@ generation: {generation}
 attention: {attention}
 # share of the memory's bandwidth
 memory: {memory}
-# share of NVLink's and the network's data sheet; not fitted: SimuMax measured 0.67 to 0.74 on eight B200
-# (MooreThreads/SimuMax, configs/system)
+# share of NVLink's and the network's data sheet; not fitted: SimuMax measured 0.67 to 0.74 of NVLink's on eight B200
+# (MooreThreads/SimuMax, configs/system/b200_bf16_ceperm.json); the network is assumed to reach the same
 links: {links}
 # seconds that one pass of a micro-batch through a layer takes beside its FLOP and bytes: launches, waiting
 layer: {layer}

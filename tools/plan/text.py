@@ -256,6 +256,8 @@ def values(plan: Plan) -> dict[str, Any]:
         "step_seconds": plan.step_seconds,
         "step_parts": plan.time.parts if plan.time else None,
         "tokens_per_second": plan.time.tokens_per_second if plan.time else None,
+        "tflops_per_gpu_causal": plan.time.tflops_per_gpu if plan.time else None,
+        "tflops_per_gpu_non_causal": plan.time.tflops_per_gpu_non_causal if plan.time else None,
         "mfu": plan.time.mfu if plan.time else None,
         "steps": plan.steps,
         "tokens": plan.tokens,
