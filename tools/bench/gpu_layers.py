@@ -33,6 +33,8 @@ from recipes.metrics import read_metrics
 from recipes.request import Request, make_request
 from tools.bench.gpu_plan import TOKENIZER, Plan, rehearsal, seventy
 from tools.bench.gpu_table import BASELINE, Measured, table
+from tools.plan.from_request import configuration_of
+from tools.plan.memory import memory
 
 
 def prepare_data(folder: Path) -> Path:
@@ -153,6 +155,7 @@ def measure(plan: Plan, precision: str, request: Request) -> Measured:
         losses=[record["loss"] for record in records],
         seconds=[record["seconds"] for record in records],
         peak_gb=records[-1].get("memory_peak_gb", records[-1]["memory_gb"]),
+        planned_gb=max(stage.allocated for stage in memory(configuration_of(request))) / 1e9,
     )
 
 

@@ -25,6 +25,7 @@ class Measured:
     losses: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     peak_gb: float = 0.0
+    planned_gb: float = 0.0  # by tools.plan
     failure: str | None = None
 
 
@@ -56,14 +57,14 @@ def table(plan: Plan, found: list[Measured], chip: str) -> list[str]:
     base = next((item for item in found if item.precision == BASELINE and not item.failure), None)
     lines = [
         "| precision | loss, first and last step | farthest from BF16 | tokens/s | TFLOP/s causal (non-causal) | MFU "
-        "| of the published TFLOP/s | memory (GB) |",
-        "|---|---|---|---|---|---|---|---|",
+        "| of the published TFLOP/s | memory (GB) | planned |",
+        "|---|---|---|---|---|---|---|---|---|",
         *(_row(plan, item, base, chip) for item in found),
     ]
     peak = GPUS[_PUBLISHED_CHIP].peaks["fp8"]
     lines.append(
         f"| FP8, published: 70B on 64 H100, 8192 tokens | | | {PUBLISHED_TOKENS} | {PUBLISHED_TFLOPS} | "
-        f"{PUBLISHED_TFLOPS / peak:.0%} | | |"
+        f"{PUBLISHED_TFLOPS / peak:.0%} | | | |"
     )
     return [*lines, "", *_notes(plan, chip)]
 
@@ -71,7 +72,7 @@ def table(plan: Plan, found: list[Measured], chip: str) -> list[str]:
 def _row(plan: Plan, item: Measured, base: Measured | None, chip: str) -> str:
     if item.failure:
         reason = " ".join(item.failure.split()).replace("|", "/")
-        return f"| {item.precision} | FAILED: {reason} | | | | | | |"
+        return f"| {item.precision} | FAILED: {reason} | | | | | | | |"
     # the first steps compile, and choose kernels
     settled = item.seconds[len(item.seconds) // 2 :]
     rate = plan.global_batch * plan.sequence_length / statistics.median(settled)
@@ -90,6 +91,7 @@ def _row(plan: Plan, item: Measured, base: Measured | None, chip: str) -> str:
         f"{tflops / peak:.1%}" if peak else "",
         f"{tflops / PUBLISHED_TFLOPS:.0%}" if peak else "",
         f"{item.peak_gb:.1f}",
+        f"{item.planned_gb:.1f}",
     ]
     return f"| {' | '.join(cells)} |"
 

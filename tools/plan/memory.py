@@ -21,6 +21,9 @@ _CONTEXT, _COMMUNICATOR = 0.6e9, 0.25e9
 FRAGMENTATION = 0.1
 
 
+_OUTSIDE, _UNUSED = "CUDA and NCCL", "fragmentation"
+
+
 @dataclass(frozen=True)
 class Stage:
     """The memory of a GPU of one pipeline stage, in bytes."""
@@ -42,6 +45,13 @@ class Stage:
     def optimizer_step(self) -> float:
         """Bytes at the peak of the optimizer's step."""
         return self.of(STATES) + self.of(FIXED) + self.step.bytes
+
+    @property
+    def allocated(self) -> float:
+        """Bytes at that peak that PyTorch counts as allocated (``torch.cuda.max_memory_allocated``)."""
+        apart = {part.name: part.bytes for part in self.parts if part.name in (_OUTSIDE, _UNUSED)}
+        outside = apart.get(_OUTSIDE, 0.0)
+        return max(self.passes - outside - apart.get(_UNUSED, 0.0), self.optimizer_step - outside)
 
     @property
     def peak(self) -> float:
@@ -119,7 +129,7 @@ def _fixed(configuration: Configuration, number: int) -> list[Part]:
         dummy_gradients(configuration, number),
         Part("workspaces of products", _WORKSPACES, "2 x 32 MiB", "transformer_engine/pytorch/module/base.py", FIXED),
         Part(
-            "CUDA and NCCL",
+            _OUTSIDE,
             _CONTEXT + groups * _COMMUNICATOR,
             f"0.6 GB + 0.25 GB x {groups} groups of ranks, outside of PyTorch's memory",
             "assumed",
@@ -150,7 +160,7 @@ def dummy_gradients(configuration: Configuration, number: int) -> Part:
 
 def _fragmentation(in_flight: float) -> Part:
     return Part(
-        "fragmentation",
+        _UNUSED,
         FRAGMENTATION * in_flight,
         f"{FRAGMENTATION:.0%} of activations",
         "assumed, with expandable segments",
