@@ -57,14 +57,14 @@ def test_the_table_names_speed_share_of_the_peak_distance_of_the_loss_and_failur
     second = tokens * flop(plan) / 989e12  # of a step at the BF16 peak
     found = [
         # the first steps do not count
-        Measured("bf16", [9.0, 8.0, 7.0, 6.0], [99.0, 50.0, second, second], peak_gb=50.04),
+        Measured("bf16", [9.0, 8.0, 7.0, 6.0], [99.0, 50.0, second, second], peak_gb=50.04, planned_gb=49.0),
         Measured("fp8-current", [9.0, 8.0, 7.7, 6.0], [99.0, 50.0, second, second], peak_gb=60.0),
         Measured("fp8-blockwise", failure="no kernel | of this\nshape"),
     ]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table(plan, found, "h200")[2:6]]
     assert rows[0][:3] == ["bf16", "9.0000 -> 6.0000", ""]
     assert rows[0][4].startswith("989 (")
-    assert rows[0][5:] == ["100.0%", "135%", "50.0"]
+    assert rows[0][5:] == ["100.0%", "135%", "50.0", "49.0"]
     assert rows[1][2] == "10.00%"
     assert rows[1][5] == "50.0%"
     assert rows[2][:2] == ["fp8-blockwise", "FAILED: no kernel / of this shape"]

@@ -15,6 +15,7 @@ from preprocessing.errors import UsageError
 from recipes.formats import format_named
 from recipes.gpus import GPUS
 from recipes.request import make_request
+from tests.recipes.tiny import Tiny
 from tools.plan.budget import Texts, buy, parse_budget, read_texts
 from tools.plan.claims import ceiling, claims
 from tools.plan.configuration import Configuration
@@ -273,10 +274,19 @@ def test_another_model_and_another_gpu_can_be_described(tmp_path: Path) -> None:
         (["--budget", "0h"], "a budget can't be '0h'"),
         (["--budget", "5eur"], "needs --price-per-gpu-hour"),
         (["pretrain"], "unknown stage 'pretrain'"),
-        (["--model", "tiny", "--hardware", "cpu", "--search"], "ranks layouts over GPUs"),
         (["--shape", "nowhere"], "neither config.json nor a NeMo checkpoint"),
     ],
 )
 def test_a_mistake_is_answered_in_a_sentence(arguments: list[str], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         CliRunner().invoke(app, ["plan", *arguments], catch_exceptions=False)
+
+
+def test_a_cpu_is_planned_without_speed_and_not_searched(tiny: Tiny) -> None:
+    on_a_cpu = ("--model", "tiny", "--hardware", "cpu", "--shape", str(tiny.hf))
+    said = asked("sft", *on_a_cpu)
+    assert "on 2 CPU processes, fp32" in said
+    assert "a process for weights, gradients, states and activations" in said
+    assert "tokens/s" not in said
+    with pytest.raises(UsageError, match="ranks layouts over GPUs"):
+        CliRunner().invoke(app, ["plan", *on_a_cpu, "--search"], catch_exceptions=False)
