@@ -116,22 +116,26 @@ def _of_adapters(configuration: Configuration) -> list[Saved]:
 def _local(configuration: Configuration) -> list[Saved]:
     """Megatron-Core's own layer in PyTorch, as on a CPU: scores kept, keys and values repeated for every head."""
     shape, tokens = configuration.shape, configuration.tokens
-    tensor, size = configuration.layout.tensor_parallel, configuration.weight_bytes
+    tensor, split, size = (
+        configuration.layout.tensor_parallel,
+        sequence_split(configuration),
+        configuration.weight_bytes,
+    )
     hidden, queries, wide, length = shape.hidden, shape.queries, shape.feed_forward, configuration.sequence_length
     trained = configuration.adapters is None
     grouped = shape.heads > shape.groups
     # ungrouped values are a view of the whole of queries, keys and values
     values = queries if grouped else queries + 2 * shape.keys
     rows = [
-        Saved("inputs of both norms, FP32", 2 * (4 * hidden + 4), NORM),
+        Saved("inputs of both norms, FP32", 2 * (4 * hidden + 4) / split, NORM),
         Saved("queries, keys, values", size * (2 * queries + values) / tensor, CORE),
         Saved("attention's weights", size * shape.heads / tensor * length, CORE),
         Saved("gate, its activation, up", size * 4 * wide / tensor, MLP),
     ]
     if trained:
         rows += [
-            Saved("normalised, FP32", 2 * 4 * hidden, NORM),
-            Saved("inputs of qkv and fc1", 2 * size * hidden, NORM),
+            Saved("normalised, FP32", 2 * 4 * hidden / split, NORM),
+            Saved("inputs of qkv and fc1", 2 * size * hidden / split, NORM),
             Saved("input of proj", size * queries / tensor, ATTENTION),
             Saved("input of fc2", size * wide / tensor, MLP),
         ]
