@@ -22,6 +22,7 @@ from recipes.run_guard import RunGuard
 from recipes.seeds import SeedEachStep
 from recipes.skip_steps import SkipNonFinite
 from recipes.stop import StopInTime
+from recipes.stragglers import straggler_detection
 from recipes.weights_guard import ImportedWeights
 
 
@@ -70,6 +71,7 @@ def common(request: Request, steps: int) -> dict[str, Any]:
         run.Config(ValidateAtEnd),
         *monitoring.callbacks(request),
         *emulation(request, llama.config),
+        *straggler_detection(request),
         run.Config(StopInTime, folder=str(folder), time_limit=request.time_limit),
     ]
     if request.adapters:

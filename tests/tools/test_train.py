@@ -47,6 +47,13 @@ def test_a_recipe_carries_the_settings_of_its_file(tiny: Tiny, tmp_path: Path, s
     assert made.resume.restore_config.path == str(tiny.nemo)
 
 
+@pytest.mark.parametrize(("hardware", "watched"), [("4xb200", False), ("2x8xh100", True), ("2x8xb200", True)])
+def test_stragglers_are_looked_for_on_several_nodes(hardware: str, watched: bool, tmp_path: Path) -> None:
+    made = recipe("cpt", tmp_path / "none", tmp_path, tmp_path / "run", model="llama33_70b", hardware=hardware)
+    names = [callback.__fn_or_cls__.__name__ for callback in made.trainer.callbacks]
+    assert ("StragglerDetectionCallback" in names) == watched
+
+
 def test_the_cpu_profile_brings_gloo_two_processes_and_the_cpu_support(tiny: Tiny, tmp_path: Path) -> None:
     from recipes.cpu_strategy import CpuMegatronStrategy
 
