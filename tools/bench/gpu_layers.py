@@ -145,7 +145,7 @@ def measure(plan: Plan, precision: str, request: Request) -> Measured:
             # no checkpoints: 12 bytes a parameter, for runs that nobody goes on from
             recipe = compose(request, ("log.ckpt=null", "trainer.enable_checkpointing=false", "log.wandb=null"))
             run_recipe(recipe, precision.replace("-", "_"), request.folder)
-    except (RecipeError, UsageError) as error:
+    except RecipeError as error:
         return Measured(precision, failure=str(error))
     records = steps()
     if len(records) != plan.steps or any(record["loss"] is None for record in records):
@@ -221,26 +221,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokenizer = prepare_data(options.folder / "data")
     blend = tokenizer.parent / "corpus" / "cpt" / "blend.yaml"
     checkpoint = prepare_model(options.folder, tokenizer, plan, hardware.gpu)
-    found = []
+    found: list[Measured] = []
+    lines: list[str] = []
     for name in names:
         # a run of another plan is another run
         folder = options.folder / "runs" / f"{name}-{plan.key}"
         try:
-            request = request_of(plan, name, hardware, checkpoint, blend, folder)
+            found.append(measure(plan, name, request_of(plan, name, hardware, checkpoint, blend, folder)))
         except UsageError as error:
             found.append(Measured(name, failure=str(error)))
-            continue
-        found.append(measure(plan, name, request))
-    lines = table(plan, found, hardware.chip)
+        lines = table(plan, found, hardware.chip)
+        if options.output:  # after each, for a machine that is taken away
+            with atomic_file(options.output) as stream:
+                stream.write("\n".join(lines) + "\n")
     print("\n".join(lines))
-    if options.output:
-        with atomic_file(options.output) as stream:
-            stream.write("\n".join(lines) + "\n")
     return 1 if any(item.failure for item in found) else 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (RecipeError, UsageError) as error:
+    except RecipeError as error:
         sys.exit(f"error: {error}")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from recipes.hardware import load_hardware
 from recipes.metrics import read_metrics
 from recipes.request import Request, make_request
 from tests.recipes.tiny import ROOT
@@ -42,16 +43,17 @@ class Small:
         self.folder = folder
         self.tokenizer = prepare_data(folder / "data")
         self.blend = folder / "data" / "corpus" / "cpt" / "blend.yaml"
-        self.base = prepare_model(folder, self.tokenizer, PLAN, gpu=True)
+        self.base = prepare_model(folder, self.tokenizer, PLAN, gpu=load_hardware(hardware_here()).gpu)
 
     def request(self, name: str, stage: str = "cpt", hardware: str | None = None, **choices: Any) -> Request:
         """The recipe's own request, with few steps; ``choices`` of make_request, and of the stage's settings."""
         settings = {key: choices.pop(key) for key in list(choices) if key in _STAGE}
+        machine = load_hardware(hardware or hardware_here())
         request = make_request(
             stage,
-            # a layout for one GPU; what the model is comes from the checkpoint
-            model="tiny" if hardware else "llama31_8b",
-            hardware=hardware or hardware_here(),
+            # a layout for one device; what the model is comes from the checkpoint
+            model="llama31_8b" if machine.gpu else "tiny",
+            hardware=machine.name,
             folder=self.folder / "runs" / name,
             **{"checkpoint": self.base, "data": self.blend, **choices},
         )

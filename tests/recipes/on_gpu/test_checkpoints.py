@@ -46,7 +46,7 @@ for run in map(Path, sys.argv[1:]):
 @pytest.fixture(scope="module")
 def cpu(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with a run on a CPU, in FP32, and its export."""
-    folder = tmp_path_factory.mktemp("on cpu")
+    folder = tmp_path_factory.mktemp("on_cpu")
     without_gpu("-c", ON_CPU, folder, small.tokenizer, small.blend)
     return folder
 

@@ -1,0 +1,44 @@
+"""What a run is started with: folders that NeMo-Run can work in, and the variables that its ranks read."""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preprocessing.errors import UsageError
+from recipes.runner import _environment, run_recipe
+
+
+def recipe(accelerator: str = "gpu", tensor: int = 1, context: int = 1) -> Any:
+    """As much of a recipe as is looked at."""
+    strategy = types.SimpleNamespace(tensor_model_parallel_size=tensor, context_parallel_size=context)
+    return types.SimpleNamespace(
+        trainer=types.SimpleNamespace(accelerator=accelerator, devices=1, num_nodes=1, strategy=strategy)
+    )
+
+
+def test_a_folder_with_a_space_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"NeMo-Run can't work in a folder with a space in its path: '.*my runs/cpt'"):
+        run_recipe(recipe(), "cpt", tmp_path / "my runs" / "cpt")
+    assert not (tmp_path / "my runs").exists()
+
+
+def test_ranks_on_gpus_get_growing_segments_and_where_they_share_a_layer_the_order_of_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("PYTORCH_CUDA_ALLOC_CONF", "CUDA_DEVICE_MAX_CONNECTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    alone = _environment(recipe())
+    assert alone["PYTORCH_CUDA_ALLOC_CONF"] == "expandable_segments:True"
+    assert "CUDA_DEVICE_MAX_CONNECTIONS" not in alone
+    for shared in (recipe(tensor=2), recipe(context=2)):
+        assert _environment(shared)["CUDA_DEVICE_MAX_CONNECTIONS"] in ("1", "32")
+    assert not {"PYTORCH_CUDA_ALLOC_CONF", "CUDA_DEVICE_MAX_CONNECTIONS"} & _environment(recipe("cpu", tensor=2)).keys()
+
+
+def test_what_the_environment_says_goes_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", "backend:cudaMallocAsync")
+    assert "PYTORCH_CUDA_ALLOC_CONF" not in _environment(recipe())  # the ranks inherit it
