@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 from megatron.core.dist_checkpointing.mapping import ShardedObject
 from nemo import lightning as nl
 from nemo.lightning.io.pl import MegatronCheckpointIO
@@ -45,11 +46,13 @@ class AnyLayersStrategy(nl.MegatronStrategy):
 
     @nl.MegatronStrategy.checkpoint_io.getter
     def checkpoint_io(self) -> Any:
-        """NeMo's, with its settings and wrappers; the innermost reads as ours."""
-        if not self._checkpoint_io:
-            nl.MegatronStrategy.checkpoint_io.fget(self)
-            self.unwrapped_checkpoint_io.__class__ = CheckpointsOfAnyLayers
-        return self._checkpoint_io
+        """NeMo's, with its settings and wrappers; the innermost reads as ours, also of those that adapters put in."""
+        made = innermost = nl.MegatronStrategy.checkpoint_io.fget(self)
+        while isinstance(innermost, _WrappingCheckpointIO):
+            innermost = innermost.checkpoint_io
+        if type(innermost) is MegatronCheckpointIO:
+            innermost.__class__ = CheckpointsOfAnyLayers
+        return made
 
 
 def _objects(state: dict[str, Any], parents: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], ShardedObject]]:

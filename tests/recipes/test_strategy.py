@@ -52,6 +52,13 @@ strategy = nl.MegatronStrategy(ddp="pytorch", setup_optimizers=False)
 load("NeMo's", trainer=nl.Trainer(devices=1, accelerator="cpu", strategy=strategy))
 load("ours")
 load("another weight")
+# as NeMo's adapters do it
+from nemo.lightning.pytorch.callbacks.peft import WrappedAdapterIO
+from nemo.lightning.pytorch.strategies.utils import create_checkpoint_io
+from recipes.strategy import AnyLayersStrategy
+strategy = AnyLayersStrategy(ddp="pytorch", setup_optimizers=False)
+strategy._checkpoint_io = create_checkpoint_io(wrapping_ckpt_io=WrappedAdapterIO, async_save=True)
+said["adapters"] = [type(io).__name__ for io in (strategy.checkpoint_io, strategy.unwrapped_checkpoint_io)]
 print(json.dumps(said))
 """
 
@@ -64,4 +71,5 @@ def test_a_checkpoint_of_a_cpu_loads_into_layers_with_more_extra_states(tiny: Ti
     assert "Missing key in checkpoint state_dict: module.decoder.final_layernorm._extra_state" in said["NeMo's"]
     assert said["ours"] == "loaded"
     assert said["norm"] > 0  # the weight beside the state came from the checkpoint
+    assert said["adapters"] == ["AsyncFinalizableCheckpointIO", "CheckpointsOfAnyLayers"]
     assert "module.decoder.final_layernorm.another from model not in state dict" in said["another weight"]
