@@ -33,7 +33,7 @@ class Finished:
     seconds: float
 
 
-def run(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 580, **variables: str) -> Finished:
+def run(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 1500, **variables: str) -> Finished:
     """Run a program of this environment, with these variables on top, and wait for it."""
     started = time.monotonic()
     done = subprocess.run(
@@ -53,7 +53,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
 
-def launch(*arguments: str | Path, timeout: float = 580, **variables: str) -> Finished:
+def launch(*arguments: str | Path, timeout: float = 1500, **variables: str) -> Finished:
     """Run ``python launch.py ...``."""
     return run(sys.executable, "launch.py", *arguments, timeout=timeout, **variables)
 

@@ -75,13 +75,13 @@ def signal_after(step: int, arguments: list[str], output: Path, number: signal.S
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 900  # generous: the machine may be busy
         while not any(record["step"] >= step for record in read_metrics(output)):
             assert process.poll() is None, "the run ended before it could be killed"
             assert time.monotonic() < deadline, "the run did not get that far in time"
             time.sleep(0.02)
         os.kill(process.pid, number)
-        _, printed = process.communicate(timeout=120)
+        _, printed = process.communicate(timeout=600)
         return process.returncode, printed
 
 

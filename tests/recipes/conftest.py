@@ -33,6 +33,6 @@ def short_runs(
 ) -> Path:
     """The folder of the runs of tests/recipes/short_runs.py."""
     folder = tmp_path_factory.mktemp("short_runs")
-    done = warm.call("tests.recipes.short_runs:main", tiny.nemo, tiny.blend, chats, folder)
+    done = warm.call("tests.recipes.short_runs:main", tiny.nemo, tiny.blend, chats, folder, timeout=1100)
     assert done.returncode == 0, done.stderr[-4000:]
     return folder

@@ -13,6 +13,7 @@ from tests.recipes.recompute_in_process import LAYOUTS, MODES, SELECTIVE
 from tests.recipes.short_runs import STEPS
 from tests.recipes.warm import Warm
 
+pytestmark = pytest.mark.timeout(1200)  # a minute on a quiet machine
 LORA, FULL = "cpt lora in one process", "cpt full tensor parallel"
 Found = dict[str, dict[str, Any]]
 NAMES = {(1, False): "one process", (2, False): "tensor parallel", (2, True): "sequence parallel"}

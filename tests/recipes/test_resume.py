@@ -80,6 +80,7 @@ def done(nemo_on_cpu: None, warm: Warm, tiny: Tiny, chats: Path, tmp_path_factor
     return folder
 
 
+@pytest.mark.timeout(1200)  # a minute on a quiet machine
 @pytest.mark.parametrize("case", ["sft full in one process", "sft lora tensor parallel", "cpt dora pipeline parallel"])
 def test_a_run_goes_on_from_a_checkpoint_bit_for_bit(short_runs: Path, case: str) -> None:
     whole, resumed = short_runs / case, short_runs / f"{case}{RESUMED}"
