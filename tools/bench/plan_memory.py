@@ -1,10 +1,10 @@
-"""The plan's memory against real runs on a CPU, against published runs on GPUs, and beside other planners.
+"""The plan's states and activations against real runs on a CPU: two tables of docs/planning.md.
 
     make quickstart                                            # leaves a tokenizer and a corpus
     python -m tools.bench.plan_memory OUTPUT [--quickstart runs/quickstart] [--quick]
 
-Prints the tables of docs/planning.md. Real recipes of two steps in one process and in two, each a fork of this one;
-OUTPUT keeps what they counted. ``--quick`` does those that the tests always do.
+Real recipes of two steps in one process and in two, each a fork of this one, and single forward passes
+(tools/bench/saved_tensors.py). OUTPUT keeps what they counted. ``--quick`` does those that the tests always do.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tools.bench import saved_tensors
 from tools.bench.warm_runs import Run, apart, finish, start, warm_up
 
 #: Sizes of tools.sample.model.make_tiny_llama.
@@ -139,7 +140,7 @@ def counted(folder: Path, cases: Iterable[Case]) -> Iterator[Counted]:
             yield Counted(case, rank, **json.loads(file.read_text(encoding="utf-8")))
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path)
@@ -153,9 +154,55 @@ def main() -> None:
         str(options.output),
         "quick" * options.quick,
     )
-    for each in counted(options.output, QUICK if options.quick else CASES):
-        print(each, file=sys.stdout)
+    (options.output / "layers").mkdir(exist_ok=True)
+    saved_tensors.measure(str(options.output / "layers"), "quick" * options.quick)
+    found = list(counted(options.output, QUICK if options.quick else CASES))
+    print("\n".join([*table_of_states(found), "", *table_of_layers(options.output / "layers")]))
+    return 0
+
+
+def table_of_states(found: list[Counted]) -> list[str]:
+    """Lines of a table with a row for each model, tuning and precision: planned / measured bytes of ranks."""
+    lines = [
+        f"| Model, tuning, type | {' | '.join(LAYOUTS)} | Largest error of a part |",
+        "|---" * (len(LAYOUTS) + 2) + "|",
+    ]
+    for model, tuning, precision in dict.fromkeys(
+        (each.case.model, each.case.tuning, each.case.precision) for each in found
+    ):
+        row = [
+            each
+            for each in found
+            if (each.case.model, each.case.tuning, each.case.precision) == (model, tuning, precision)
+        ]
+        cells = []
+        for layout in LAYOUTS:
+            totals = [map(sum, zip(*each.states.values(), strict=True)) for each in row if each.case.layout == layout]
+            cells.append("; ".join(dict.fromkeys(f"{planned:,.0f} / {measured:,}" for planned, measured in totals)))
+        error = max(_error(*part) for each in row for part in each.states.values() if any(part))
+        lines.append(f"| {model}, {tuning}, {precision} | {' | '.join(cells)} | {error:.3%} |")
+    return lines
+
+
+def table_of_layers(folder: Path) -> list[str]:
+    """Lines of a table with a row for each way of recomputing and of tuning, over all shapes, precisions and layouts."""
+    rows: dict[tuple[str, ...], dict[str, list[float]]] = {}
+    for case, _, parts in saved_tensors.counted(folder):
+        row = rows.setdefault((case.recompute, case.tuning), {})
+        for name, part in parts.items():
+            row.setdefault(name, []).append(_error(*part))
+    names = sorted({name for row in rows.values() for name in row})
+    lines = [f"| Recomputed, tuning | Passes, by ranks | {' | '.join(f'Largest error, {name}' for name in names)} |"]
+    lines.append("|---" * (len(names) + 2) + "|")
+    for place, row in sorted(rows.items()):
+        errors = " | ".join(f"{max(row[name]):.3%}" for name in names)
+        lines.append(f"| {', '.join(place)} | {len(row[names[0]])} | {errors} |")
+    return lines
+
+
+def _error(planned: float, measured: float) -> float:
+    return abs(planned / measured - 1) if measured else float("inf")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
