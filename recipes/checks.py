@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from preprocessing.errors import UsageError
+from recipes.division import OF_A_RECIPE, Division
+from recipes.shape import shape_of
 
 
 def check_recipe(recipe: Any) -> None:
@@ -15,63 +17,28 @@ def check_recipe(recipe: Any) -> None:
     """
     faults = [
         fault
-        for check in (_devices, _model, _batches, _lengths, _packing, _optimizer, _bf16_layers, _nvfp4_blocks)
+        for check in (_layout, _lengths, _packing, _optimizer, _bf16_layers, _nvfp4_blocks)
         for fault in check(recipe)
     ]
     if faults:
         raise UsageError("this recipe can't run: " + "; ".join(faults))
 
 
-def _devices(recipe: Any) -> list[str]:
-    world, parallel = _world(recipe), _parallel(recipe)
-    if world % parallel:
-        return [
-            f"tensor x pipeline x context parallel = {_product(recipe)} does not divide its {world} devices; change "
-            "trainer.devices or the trainer.strategy.*_parallel_size"
-        ]
-    return []
-
-
-def _model(recipe: Any) -> list[str]:
-    config, strategy = recipe.model.config, recipe.trainer.strategy
-    tensor, pipeline = strategy.tensor_model_parallel_size, strategy.pipeline_model_parallel_size
-    virtual = strategy.virtual_pipeline_model_parallel_size or 1
-    faults = []
-    heads, groups = config.num_attention_heads, config.num_query_groups or config.num_attention_heads
-    for name, count in (
-        ("attention heads", heads),
-        ("key-value heads", groups),
-        ("MLP columns", config.ffn_hidden_size),
-    ):
-        if count % tensor:
-            faults.append(f"{count} {name} must be a multiple of trainer.strategy.tensor_model_parallel_size={tensor}")
-    if config.num_layers % (pipeline * virtual):
-        pieces = f"{pipeline} stages" + (f" x {virtual} pieces" if virtual > 1 else "")
-        faults.append(f"{config.num_layers} layers do not divide over {pieces} of the pipeline")
-    if strategy.sequence_parallel and tensor > 1 and config.seq_length % tensor:
-        faults.append(f"sequences of {config.seq_length} tokens do not divide over {tensor} sequence parallel devices")
-    if (context := strategy.context_parallel_size) > 1 and config.seq_length % (2 * context):
-        faults.append(
-            f"sequences of {config.seq_length} tokens do not divide over 2 x {context} context parallel parts"
-        )
-    return faults
-
-
-def _batches(recipe: Any) -> list[str]:
-    data, strategy = recipe.data, recipe.trainer.strategy
-    copies = max(1, _world(recipe) // _parallel(recipe))
-    faults = []
-    if data.global_batch_size % (data.micro_batch_size * copies):
-        faults.append(
-            f"data.global_batch_size={data.global_batch_size} must be a multiple of data.micro_batch_size="
-            f"{data.micro_batch_size} x {copies} data parallel copies"
-        )
-    elif strategy.virtual_pipeline_model_parallel_size:
-        pipeline = strategy.pipeline_model_parallel_size
-        micro = data.global_batch_size // (data.micro_batch_size * copies)
-        if micro % pipeline:
-            faults.append(f"{micro} micro-batches a step must be a multiple of the {pipeline} pipeline stages")
-    return faults
+def _layout(recipe: Any) -> list[str]:
+    strategy, data, peft = recipe.trainer.strategy, recipe.data, getattr(recipe, "peft", None)
+    return Division(
+        shape=shape_of(recipe.model.config),
+        world_size=int(recipe.trainer.num_nodes) * int(recipe.trainer.devices),
+        tensor_parallel=strategy.tensor_model_parallel_size,
+        pipeline_parallel=strategy.pipeline_model_parallel_size,
+        virtual_pipeline=strategy.virtual_pipeline_model_parallel_size,
+        context_parallel=strategy.context_parallel_size,
+        sequence_parallel=bool(strategy.sequence_parallel),
+        sequence_length=recipe.model.config.seq_length,
+        micro_batch_size=data.micro_batch_size,
+        global_batch_size=data.global_batch_size,
+        adapter_rank=peft.dim if peft else None,
+    ).faults(OF_A_RECIPE)
 
 
 def _lengths(recipe: Any) -> list[str]:
@@ -160,20 +127,3 @@ def _nvfp4_blocks(recipe: Any) -> list[str]:
 def _nvfp4(recipe: Any) -> bool:
     callbacks = (callback.__fn_or_cls__.__name__ for callback in recipe.trainer.callbacks)
     return bool(getattr(recipe.trainer.plugins, "fp4", None)) or "EmulatedNvfp4" in callbacks
-
-
-def _world(recipe: Any) -> int:
-    return int(recipe.trainer.num_nodes) * int(recipe.trainer.devices)
-
-
-def _parallel(recipe: Any) -> int:
-    strategy = recipe.trainer.strategy
-    return int(
-        strategy.tensor_model_parallel_size * strategy.pipeline_model_parallel_size * strategy.context_parallel_size
-    )
-
-
-def _product(recipe: Any) -> str:
-    strategy = recipe.trainer.strategy
-    parts = strategy.tensor_model_parallel_size, strategy.pipeline_model_parallel_size, strategy.context_parallel_size
-    return " x ".join(map(str, parts))

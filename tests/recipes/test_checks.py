@@ -20,6 +20,12 @@ def compose(*overrides: str, stage: str = "cpt", **more: Any) -> Any:
 
 
 STRATEGY = "trainer.strategy."
+#: Whatever the profile of the hardware says; what stands after it in a list of overrides counts.
+TENSOR_PARALLEL = (
+    f"{STRATEGY}tensor_model_parallel_size=4",
+    f"{STRATEGY}pipeline_model_parallel_size=1",
+    f"{STRATEGY}virtual_pipeline_model_parallel_size=None",
+)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +50,14 @@ STRATEGY = "trainer.strategy."
 )
 def test_what_does_not_divide_or_agree_is_refused(overrides: list[str], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        compose(*overrides)
+        compose(*TENSOR_PARALLEL, *overrides)
 
 
 def test_every_fault_is_named_at_once() -> None:
     with pytest.raises(UsageError, match=r"^this recipe can't run: .*heads.*; .*disagree"):
-        compose("trainer.devices=3", f"{STRATEGY}tensor_model_parallel_size=3", "data.seq_length=2048")
+        compose(
+            *TENSOR_PARALLEL, "trainer.devices=3", f"{STRATEGY}tensor_model_parallel_size=3", "data.seq_length=2048"
+        )
 
 
 def test_micro_batches_fill_an_interleaved_pipeline() -> None:

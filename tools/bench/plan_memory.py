@@ -185,7 +185,7 @@ def table_of_states(found: list[Counted]) -> list[str]:
 
 
 def table_of_layers(folder: Path) -> list[str]:
-    """Lines of a table with a row for each way of recomputing and of tuning, over all shapes, precisions and layouts."""
+    """Lines of a table with a row for each way of recomputing and of tuning, over all shapes and layouts."""
     rows: dict[tuple[str, ...], dict[str, list[float]]] = {}
     for case, _, parts in saved_tensors.counted(folder):
         row = rows.setdefault((case.recompute, case.tuning), {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from preprocessing.errors import UsageError
+from recipes.division import OF_A_PLAN, Division
 from recipes.formats import Format
 from recipes.gpus import Gpu
 from recipes.hardware import Layout
@@ -82,44 +83,18 @@ class Configuration:
 
 def faults(wanted: Configuration) -> list[str]:
     """Return what in the layout does not divide; [] where all does."""
-    shape, layout = wanted.shape, wanted.layout
-    tensor, pipeline, context = layout.tensor_parallel, layout.pipeline_parallel, layout.context_parallel
-    for name in ("sequence_length", "micro_batch_size", "global_batch_size", "devices", "nodes"):
-        if getattr(wanted, name) < 1:
-            return [f"{name} must be at least 1, not {getattr(wanted, name)}"]
-    if wanted.world_size % layout.model_parallel:
-        return [
-            f"tensor x pipeline x context parallel = {tensor} x {pipeline} x {context} does not divide "
-            f"{wanted.world_size} devices"
-        ]
-    found = [
-        f"{count:,} {name} must be a multiple of tensor parallel {tensor}"
-        for name, count in (
-            ("attention heads", shape.heads),
-            ("key-value heads", shape.groups),
-            ("MLP columns", shape.feed_forward),
-            ("words", shape.vocabulary),
-        )
-        if count % tensor
-    ]
-    if wanted.adapters and wanted.adapters.rank % tensor:
-        found.append(f"adapters of rank {wanted.adapters.rank} do not divide over tensor parallel {tensor}")
-    if wanted.virtual > 1 and pipeline == 1:
-        found.append("virtual pipeline pieces need pipeline parallel of at least 2")
-    if (shape.layers + 2 * wanted.balanced) % (pipeline * wanted.virtual):
-        found.append(f"{shape.layers} layers do not divide over {pipeline} x {wanted.virtual} pieces of the pipeline")
-    if context > 1 and wanted.sequence_length % (2 * context):
-        found.append(f"sequences of {wanted.sequence_length} tokens do not divide over 2 x {context} parts")
-    if layout.sequence_parallel and wanted.sequence_length // context % tensor:
-        found.append(f"sequences of {wanted.sequence_length} tokens do not divide over {tensor} ranks")
-    if wanted.global_batch_size % (wanted.micro_batch_size * wanted.data_parallel):
-        found.append(
-            f"a batch of {wanted.global_batch_size} is no multiple of micro-batches of {wanted.micro_batch_size} x "
-            f"{wanted.data_parallel} data parallel copies"
-        )
-    elif wanted.virtual > 1 and wanted.micro_batches % pipeline:
-        found.append(
-            f"{wanted.micro_batches} micro-batches a step are no multiple of {pipeline} pipeline stages; take a larger "
-            "batch, or no virtual pipeline"
-        )
-    return found
+    layout = wanted.layout
+    return Division(
+        shape=wanted.shape,
+        world_size=wanted.world_size,
+        tensor_parallel=layout.tensor_parallel,
+        pipeline_parallel=layout.pipeline_parallel,
+        virtual_pipeline=layout.virtual_pipeline,
+        context_parallel=layout.context_parallel,
+        sequence_parallel=layout.sequence_parallel,
+        sequence_length=wanted.sequence_length,
+        micro_batch_size=wanted.micro_batch_size,
+        global_batch_size=wanted.global_batch_size,
+        adapter_rank=wanted.adapters.rank if wanted.adapters else None,
+        balanced=wanted.balanced,
+    ).faults(OF_A_PLAN)

@@ -264,8 +264,8 @@ def test_another_model_and_another_gpu_can_be_described(tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["--hardware", "8xh10"], "Did you mean '8xh100'"),
-        (["--tp", "3"], "does not divide 4 devices"),
-        (["--vp", "3", "--pp", "2", "--tp", "2"], "80 layers do not divide over 2 x 3 pieces"),
+        (["--tp", "3"], "does not divide its 4 devices"),
+        (["--vp", "3", "--pp", "2", "--tp", "2"], "80 layers do not divide over 2 stages x 3 pieces"),
         (["--hardware", "8xnew", "--gpu-memory", "96"], "needs all three"),
         (["--hardware", "8xnew", "--gpu-memory", "-1", "--gpu-tflops", "900"], "--gpu-memory can't be -1"),
         (["--hardware", "8xnew", "--gpu-memory", "96", "--gpu-tflops", "fp8=900"], "--gpu-tflops can't be 'fp8=900'"),
