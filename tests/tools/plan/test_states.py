@@ -58,6 +58,7 @@ def test_they_are_those_of_a_real_run(quick: Path, case: Case) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1860)  # the first one waits for 36 runs
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.text)
 def test_they_are_those_of_every_real_run(all_of_them: Path, case: Case) -> None:
     check(all_of_them, case)
