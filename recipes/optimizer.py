@@ -11,8 +11,13 @@ from recipes.adam_in_pieces import PiecewiseOptimizerModule
 from recipes.precision import weight_type
 from recipes.request import Request
 
-# the moments' type by mode; Megatron calls scaled FP8 uint8
-_MOMENTS = {"precision-aware": torch.uint8, "precision-aware-bf16": torch.bfloat16}
+# the types of the first and the second moment by mode; Megatron calls FP8 under one scale a tensor uint8. Not for the
+# second: what is 1/480 of a tensor's largest gradient or less has the square 0 there, and Adam divides by its root. Steps
+# of thousands of learning rates come of it (tools/bench/moments.py)
+_MOMENTS = {
+    "precision-aware": (torch.uint8, torch.bfloat16),
+    "precision-aware-bf16": (torch.bfloat16, torch.bfloat16),
+}
 
 
 def bf16_gradients(request: Request) -> bool:
@@ -24,8 +29,9 @@ def adam(request: Request, steps: int) -> run.Config[MegatronOptimizerModule]:
     """Megatron's Adam with linear warm-up and cosine decay over ``steps``.
 
     ``adam`` holds a parameter in 18 bytes: FP32 gradient, master weight and moments beside the BF16 weight.
-    ``precision-aware`` takes 8: BF16 weight and gradient, the master weight as a 16-bit remainder of the BF16 weight,
-    both moments in FP8 (Megatron-Core's precision-aware optimizer); ``precision-aware-bf16`` has BF16 moments, 10.
+    ``precision-aware`` takes 9: BF16 weight and gradient, the master weight as a 16-bit remainder of the BF16 weight, the
+    first moment in FP8, the second in BF16 (Megatron-Core's precision-aware optimizer); with ``precision-aware-bf16``
+    both are BF16, 10.
 
     Adapters learn ``learning_rate_factor`` times as fast.
     """
@@ -47,7 +53,7 @@ def adam(request: Request, steps: int) -> run.Config[MegatronOptimizerModule]:
         config.use_precision_aware_optimizer = True
         config.store_param_remainders = True
         config.main_grads_dtype = torch.bfloat16
-        config.exp_avg_dtype = config.exp_avg_sq_dtype = _MOMENTS[layout.optimizer]
+        config.exp_avg_dtype, config.exp_avg_sq_dtype = _MOMENTS[layout.optimizer]
     return run.Config(
         PiecewiseOptimizerModule if request.hardware.gpu else MegatronOptimizerModule,
         config=config,

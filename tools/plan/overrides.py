@@ -7,7 +7,7 @@ from tools.plan.configuration import Configuration
 
 _STRATEGY = "trainer.strategy"
 _BF16, _FP32, _FP8 = "torch.bfloat16", "torch.float32", "torch.uint8"  # Megatron calls scaled FP8 uint8
-_MOMENTS = {"adam": _FP32, "precision-aware-bf16": _BF16, "precision-aware": _FP8}
+_MOMENTS = {"adam": (_FP32, _FP32), "precision-aware-bf16": (_BF16, _BF16), "precision-aware": (_FP8, _BF16)}
 
 
 def overrides(configuration: Configuration, before: Configuration) -> list[str]:
@@ -48,8 +48,8 @@ def _optimizer(layout: Layout) -> list[str]:
         f"optim.config.use_precision_aware_optimizer={_text(aware)}",
         f"optim.config.store_param_remainders={_text(aware)}",
         f"optim.config.main_grads_dtype={_BF16 if aware else _FP32}",
-        f"optim.config.exp_avg_dtype={moments}",
-        f"optim.config.exp_avg_sq_dtype={moments}",
+        f"optim.config.exp_avg_dtype={moments[0]}",
+        f"optim.config.exp_avg_sq_dtype={moments[1]}",
         f"trainer.strategy.ddp.grad_reduce_in_fp32={_text(not aware)}",
         f"trainer.plugins.grad_reduce_in_fp32={_text(not aware)}",
     ]

@@ -21,7 +21,7 @@ from tools.plan.layer_time import LayerTime, head_time, layer_time, rates
 
 #: Bytes that the optimizer's step reads and writes a parameter. Adam: gradient 4, master and moments 3 x 4 each way,
 #: weight 2. The precision-aware ones also write and read an FP32 copy of each moment, twice (recipes/adam_in_pieces).
-_OPTIMIZER_BYTES = {"adam": 30, "precision-aware-bf16": 18 + 32, "precision-aware": 14 + 32}
+_OPTIMIZER_BYTES = {"adam": 30, "precision-aware-bf16": 18 + 32, "precision-aware": 16 + 32}
 #: What the recipes let run beside compute.
 RECIPES = Overlap()
 

@@ -60,11 +60,11 @@ def _adapters(configuration: Configuration) -> int:
     return configuration.layers * (matrices + lengths)
 
 
-#: Bytes a parameter of gradient, master weight and moments, by optimizer, beside weights in BF16.
+#: Bytes a parameter of gradient, master weight, first and second moment, by optimizer, beside weights in BF16.
 _ADAM = {
-    "adam": (4, 4, 4),
-    "precision-aware-bf16": (2, 2, 2),
-    "precision-aware": (2, 2, 1),
+    "adam": (4, 4, 4, 4),
+    "precision-aware-bf16": (2, 2, 2, 2),
+    "precision-aware": (2, 2, 1, 2),
 }
 
 
@@ -73,7 +73,7 @@ def states(configuration: Configuration, stage: int) -> list[Part]:
     here = held(configuration, stage)
     size = configuration.weight_bytes
     trained = here.adapters if configuration.adapters else here.base
-    gradient, master, moment = _ADAM[configuration.layout.optimizer]
+    gradient, master, first, second = _ADAM[configuration.layout.optimizer]
     if size == 4:
         gradient, master = 4, 0  # FP32 weights are their own masters
     shards = configuration.shards
@@ -82,7 +82,9 @@ def states(configuration: Configuration, stage: int) -> list[Part]:
         Part("weights", size * here.base, f"{size} x {here.base:,} parameters", _BUFFER),
         Part("gradients", gradient * trained, f"{gradient} x {trained:,} trained parameters", _BUFFER),
         Part("master weights", master * trained / shards, f"{master} x {trained:,}{over}", _OPTIMIZER),
-        Part("Adam's moments", 2 * moment * trained / shards, f"2 x {moment} x {trained:,}{over}", _OPTIMIZER),
+        Part(
+            "Adam's moments", (first + second) * trained / shards, f"{first} + {second} x {trained:,}{over}", _OPTIMIZER
+        ),
     ]
     if configuration.adapters:
         parts.insert(1, Part("adapters", size * here.adapters, f"{size} x {here.adapters:,} parameters", _BUFFER))
