@@ -12,8 +12,8 @@ from recipes.precision import weight_type
 from recipes.request import Request
 
 # the types of the first and the second moment by mode; Megatron calls FP8 under one scale a tensor uint8. Not for the
-# second: what is 1/480 of a tensor's largest gradient or less has the square 0 there, and Adam divides by its root. Steps
-# of thousands of learning rates come of it (tools/bench/moments.py)
+# second: a gradient below 1/480 of its tensor's largest has the square 0 there, and Adam divides by its root. Steps of
+# thousands of learning rates come of it (tools/bench/moments.py)
 _MOMENTS = {
     "precision-aware": (torch.uint8, torch.bfloat16),
     "precision-aware-bf16": (torch.bfloat16, torch.bfloat16),
@@ -29,9 +29,9 @@ def adam(request: Request, steps: int) -> run.Config[MegatronOptimizerModule]:
     """Megatron's Adam with linear warm-up and cosine decay over ``steps``.
 
     ``adam`` holds a parameter in 18 bytes: FP32 gradient, master weight and moments beside the BF16 weight.
-    ``precision-aware`` takes 9: BF16 weight and gradient, the master weight as a 16-bit remainder of the BF16 weight, the
-    first moment in FP8, the second in BF16 (Megatron-Core's precision-aware optimizer); with ``precision-aware-bf16``
-    both are BF16, 10.
+    ``precision-aware`` takes 9: BF16 weight and gradient, the master weight as a 16-bit remainder of the BF16 weight,
+    the first moment in FP8, the second in BF16 (Megatron-Core's precision-aware optimizer); with
+    ``precision-aware-bf16`` both are BF16, 10.
 
     Adapters learn ``learning_rate_factor`` times as fast.
     """

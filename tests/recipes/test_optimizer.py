@@ -25,7 +25,7 @@ def test_a_second_moment_in_eight_bits_makes_steps_of_many_rates_and_none_of_the
     exact = largest_update("fp32", "fp32")
     assert exact < 3
     for kinds in (("bf16", "bf16"), ("fp8", "bf16")):
-        assert largest_update(*kinds) == pytest.approx(exact, rel=0.1)
+        assert largest_update(*kinds) < 2 * exact
     assert largest_update("fp8", "fp8") > 100 * exact
 
 

@@ -1,12 +1,12 @@
-"""What Adam's moments in fewer bits do to its steps: FP32, BF16, and FP8 under one scale a tensor as FusedAdam keeps it.
+"""What Adam's moments in fewer bits do to its steps: FP32, BF16, and FP8 under one scale a tensor, as FusedAdam's.
 
     make quickstart                                  # leaves the tiny Llama and its corpus
     python -m tools.bench.moments [--quickstart runs/quickstart] [--steps 60]
 
-Plain torch on a CPU, a minute: the arithmetic of Transformer Engine 2.9's FusedAdam (moments dequantized, updated in FP32,
-used, and quantized again: E4M3 under one scale a tensor, its largest value at 448), in the training of the tiny Llama from
-random weights and from those that the quickstart's CPT left. Seen are the loss and the largest update of any parameter in
-units of the learning rate, which FP32 keeps near 1.
+Plain torch on a CPU, a minute: the arithmetic of Transformer Engine 2.9's FusedAdam (moments dequantized, updated in
+FP32, used, and quantized again: E4M3 under one scale a tensor, its largest value at 448), in the training of the tiny
+Llama from random weights and from those that the quickstart's CPT left. Seen are the loss and the largest update of any
+parameter in units of the learning rate, which FP32 keeps near 1.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def rounded(value: Any, kind: str) -> Any:
 
 
 class Adam:
-    """Adam on ``parameters``, whose moments are kept as ``first`` and ``second``; :attr:`largest` is that of all updates."""
+    """Adam on ``parameters`` with moments kept as ``first`` and ``second``; :attr:`largest` is that of all updates."""
 
     def __init__(self, parameters: list[Any], first: str, second: str) -> None:
         import torch

@@ -17,8 +17,8 @@ from tools.plan.speed import Time, step_time
 _MICRO_BATCHES = (1, 2, 4, 8)
 _CONTEXTS = (1, 2, 4, 8)
 _LEAST_TOKENS = 4096  # of a sequence on a GPU, from which on context parallelism is used in published runs
-#: Share of the memory that a layout may take to be offered: a tenth is left for what is only estimated.
-MOST = 0.9
+#: Share of the memory that a layout may take to be offered: a twentieth is left for what is only estimated.
+MOST = 0.95
 #: Ways to hold states and activations, the fastest and most exact first.
 _FULL = ("adam", "precision-aware-bf16", "precision-aware")
 
