@@ -147,7 +147,9 @@ def prepare_conversion() -> None:
     import_nemo()
     import torch
 
-    if not torch.cuda.is_available():
+    if torch.cuda.is_available():
+        torch.cuda.init()  # NeMo's reader of checkpoints wants that done (io/pl.py, _fix_tensors_device)
+    else:
         from recipes import cpu
 
         cpu.activate()

@@ -144,6 +144,7 @@ def measure(plan: Plan, precision: str, request: Request) -> Measured:
             shutil.rmtree(request.folder, ignore_errors=True)
             # no checkpoints: 12 bytes a parameter, for runs that nobody goes on from
             recipe = compose(request, ("log.ckpt=null", "trainer.enable_checkpointing=false", "log.wandb=null"))
+            recipe.trainer.strategy.ckpt_async_save = False
             run_recipe(recipe, precision.replace("-", "_"), request.folder)
     except RecipeError as error:
         return Measured(precision, failure=str(error))
