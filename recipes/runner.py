@@ -36,16 +36,11 @@ def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
     ``NODE_RANK`` (or Slurm's ``SLURM_NODEID``) in the environment, and a ``folder`` that all see.
 
     Raises:
-        UsageError: several nodes, and no word which of them this is; or a folder that NeMo-Run can't work in.
+        UsageError: several nodes, and no word which of them this is.
         RecipeError: a process of the run failed. (NeMo-Run by itself reports success whatever its job did.)
     """
     nodes = int(recipe.trainer.num_nodes)
     node = _node(nodes)
-    if re.search(r"\s", str(folder.resolve())):
-        # it puts the path of its files into a command line as it is
-        raise UsageError(
-            f"NeMo-Run can't work in a folder with a space in its path: '{folder.resolve()}'; name another"
-        )
     folder.mkdir(parents=True, exist_ok=True)
     console = folder / CONSOLE_LOG
     if node == 0:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from preprocessing.errors import UsageError
-from recipes.runner import _environment, run_recipe
+from recipes.runner import _environment, _named_plainly
 
 
 def recipe(accelerator: str = "gpu", tensor: int = 1, context: int = 1) -> Any:
@@ -20,10 +20,15 @@ def recipe(accelerator: str = "gpu", tensor: int = 1, context: int = 1) -> Any:
     )
 
 
-def test_a_folder_with_a_space_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"NeMo-Run can't work in a folder with a space in its path: '.*my runs/cpt'"):
-        run_recipe(recipe(), "cpt", tmp_path / "my runs" / "cpt")
-    assert not (tmp_path / "my runs").exists()
+def test_nemo_run_gets_a_path_that_needs_no_quotes(tmp_path: Path) -> None:
+    with _named_plainly(tmp_path) as plain:
+        assert plain == tmp_path
+    folder = tmp_path / "my runs" / "cpt"
+    with _named_plainly(folder) as plain:
+        assert shlex.quote(str(plain)) == str(plain)
+        (plain / "log").write_text("said")
+    assert (folder / "log").read_text() == "said"
+    assert not plain.exists()
 
 
 def test_ranks_on_gpus_get_growing_segments_and_where_they_share_a_layer_the_order_of_kernels(
