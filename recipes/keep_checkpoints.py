@@ -74,6 +74,10 @@ class StepCheckpoints(nl.ModelCheckpoint):
     def nemo_topk_check_previous_run(self) -> None:
         """Nothing to take over from the run before: what is kept is decided at each save, by what is there."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Paths as text: of a resumed run of adapters one is NeMo's AdapterPath, which torch.load refuses to read."""
+        return {key: str(value) if isinstance(value, Path) else value for key, value in super().state_dict().items()}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Nothing to take over from the checkpoint either."""
 
