@@ -74,7 +74,7 @@ class Answer:
         """For people."""
         parts = [text.text(self.plan, self.explain), *self.notes]
         if self.search:
-            parts += ["", text.search_text(self.search, self.plan.configuration)]
+            parts += ["", text.search_text(self.search, self.plan.request)]
         if self.bought:
             parts += ["", text.budget_text(self.bought)]
         if self.claims:
@@ -86,7 +86,7 @@ class Answer:
         found = text.values(self.plan)
         found["notes"] = self.notes
         if self.search:
-            found["search"] = text.search_values(self.search, self.plan.configuration)
+            found["search"] = text.search_values(self.search, self.plan.request)
         if self.bought:
             found["budget"] = [vars(each) for each in self.bought]
         if self.claims:
@@ -105,7 +105,7 @@ def run_plan(asked: Asked) -> Answer:
     shape = read_shape(asked.shape) if asked.shape else None
     stage = asked.stage.replace("-", "_")
     request = _request(asked, stage, hardware, gpu)
-    configuration = _changed(configuration_of(request, shape, gpu), asked)
+    configuration = _configuration(asked, request, shape, gpu)
     calibration = calibrate(asked.calibrate) if asked.calibrate else None
     if calibration:
         notes.append(f"  calibrated  {calibration}")
@@ -143,16 +143,17 @@ def _request(asked: Asked, stage: str, hardware: str | None, gpu: Gpu | None) ->
     )
 
 
-def _changed(configuration: Configuration, asked: Asked) -> Configuration:
+def _configuration(asked: Asked, request: Request, shape: Shape | None, gpu: Gpu | None) -> Configuration:
+    """The request's, with what the options change; only then is it looked at whether it divides."""
     layout = {name: value for name, value in asked.layout.items() if value is not None}
-    if layout.get("tensor_parallel", configuration.layout.tensor_parallel) == 1:
+    if layout.get("tensor_parallel", request.layout.tensor_parallel) == 1:
         layout["sequence_parallel"] = False
     elif "tensor_parallel" in layout:
-        layout["sequence_parallel"] = configuration.gpu is not None
-    if layout.get("virtual_pipeline") == 1 or (layout.get("pipeline_parallel") == 1):
+        layout["sequence_parallel"] = request.hardware.gpu
+    if layout.get("virtual_pipeline") == 1 or layout.get("pipeline_parallel") == 1:
         layout["virtual_pipeline"] = None
     batches = {name: value for name, value in asked.batches.items() if value is not None}
-    return dataclasses.replace(configuration, layout=dataclasses.replace(configuration.layout, **layout), **batches)
+    return configuration_of(request, shape, gpu, dataclasses.replace(request.layout, **layout), **batches)
 
 
 def _search(asked: Asked, configuration: Configuration, calibration: Calibration | None) -> Search:

@@ -16,13 +16,21 @@ from recipes.shape import Shape, read_shape, shape_of
 from tools.plan.configuration import Configuration
 
 
-def configuration_of(request: Request, shape: Shape | None = None, gpu: Gpu | None = None) -> Configuration:
+def configuration_of(
+    request: Request,
+    shape: Shape | None = None,
+    gpu: Gpu | None = None,
+    layout: Layout | None = None,
+    **batches: int,
+) -> Configuration:
     """Return the configuration that ``request`` trains.
 
     Args:
         request: from the same options as a training command.
         shape: of another model than the request's.
         gpu: another one than the hardware's chip.
+        layout: another one than the profile's.
+        batches: ``sequence_length``, ``micro_batch_size``, ``global_batch_size``, other ones than the stage's.
 
     Raises:
         UsageError: the model's sizes are not known, or the layout does not divide.
@@ -30,11 +38,11 @@ def configuration_of(request: Request, shape: Shape | None = None, gpu: Gpu | No
     stage, hardware = request.stage, request.hardware
     return Configuration(
         shape=shape or shape_of_request(request),
-        layout=request.layout,
+        layout=layout or request.layout,
         format=request.format,
-        sequence_length=stage.sequence_length,
-        micro_batch_size=stage.micro_batch_size,
-        global_batch_size=stage.global_batch_size,
+        sequence_length=batches.get("sequence_length", stage.sequence_length),
+        micro_batch_size=batches.get("micro_batch_size", stage.micro_batch_size),
+        global_batch_size=batches.get("global_batch_size", stage.global_batch_size),
         gpu=gpu or (None if hardware.chip == CPU else GPUS[hardware.chip]),
         devices=hardware.devices,
         nodes=hardware.nodes,

@@ -34,7 +34,7 @@ def refusal(plan: Plan) -> str:
     assert plan.verdict is not None
     lines = [f"this does not fit: {plan.verdict.reason}. --force starts it all the same; what would fit:"]
     for change in plan.changes:
-        values = " ".join(overrides(change.configuration, plan.configuration))
+        values = " ".join(overrides(change.configuration, plan.request))
         lines.append(f"  {change.about}{': ' + values if values else ''}")
     if not plan.changes:
         lines.append("  more or larger GPUs (python launch.py plan --search --hardware ...)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recipes.hardware import Layout
+from recipes.request import Request
 from tools.plan.configuration import Configuration
 
 _STRATEGY = "trainer.strategy"
@@ -10,9 +11,9 @@ _BF16, _FP32, _FP8 = "torch.bfloat16", "torch.float32", "torch.uint8"  # Megatro
 _MOMENTS = {"adam": (_FP32, _FP32), "precision-aware-bf16": (_BF16, _BF16), "precision-aware": (_FP8, _BF16)}
 
 
-def overrides(configuration: Configuration, before: Configuration) -> list[str]:
-    """Return what turns the recipe of ``before`` into that of ``configuration``; [] where they are laid out alike."""
-    now, then = configuration.layout, before.layout
+def overrides(configuration: Configuration, request: Request) -> list[str]:
+    """Return what turns the recipe of ``request`` into that of ``configuration``; [] where they are laid out alike."""
+    now, then, stage = configuration.layout, request.layout, request.stage
     found = [
         f"{_STRATEGY}.{name}={_text(getattr(now, ours))}"
         for name, ours in (
@@ -24,8 +25,11 @@ def overrides(configuration: Configuration, before: Configuration) -> list[str]:
         )
         if getattr(now, ours) != getattr(then, ours)
     ]
-    if configuration.micro_batch_size != before.micro_batch_size:
-        found.append(f"data.micro_batch_size={configuration.micro_batch_size}")
+    for name in ("micro_batch_size", "global_batch_size"):
+        if getattr(configuration, name) != getattr(stage, name):
+            found.append(f"data.{name}={getattr(configuration, name)}")
+    if configuration.sequence_length != stage.sequence_length:
+        found += [f"{part}.seq_length={configuration.sequence_length}" for part in ("data", "model.config")]
     if now.recompute != then.recompute:
         found += _recompute(now)
     if now.optimizer != then.optimizer:

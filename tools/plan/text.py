@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from recipes.disk import readable
+from recipes.request import Request
 from tools.plan.budget import FREE_EPOCHS, PRECEDENTS, Bought
 from tools.plan.claims import Claim
 from tools.plan.configuration import Configuration
@@ -152,14 +153,14 @@ def _changes(plan: Plan) -> list[str]:
     lines = []
     for change in plan.changes:
         lines.append(f"    with {change.about}: {change.share:.0%}, {change.tokens_per_second:,.0f} tokens/s")
-        if override := overrides(change.configuration, plan.configuration):
+        if override := overrides(change.configuration, plan.request):
             lines.append(f"      {' '.join(override)}")
     if not plan.fits and not lines:
         lines.append("    no three changes make it fit; take more or larger GPUs")
     return lines
 
 
-def search_text(search: Search, base: Configuration, most: int = 10) -> str:
+def search_text(search: Search, request: Request, most: int = 10) -> str:
     """Return the ranking of a search, and its best as overrides."""
     if not search.found:
         return f"none of {search.tried:,} layouts leaves a tenth of the memory free; take more GPUs, or --peft lora"
@@ -174,12 +175,12 @@ def search_text(search: Search, base: Configuration, most: int = 10) -> str:
             f"{each.share:7.0%}  {each.configuration.format.name}, {layout_line(each.configuration)}"
         )
     best = search.found[0].configuration
-    given = [f"--precision {best.format.name}", *overrides(best, base)]
+    given = [f"--precision {best.format.name}", *overrides(best, request)]
     lines.append(f"as options and overrides: {' '.join(given)}")
     return "\n".join(lines)
 
 
-def search_values(search: Search, base: Configuration, most: int = 100) -> dict[str, Any]:
+def search_values(search: Search, request: Request, most: int = 100) -> dict[str, Any]:
     """Return the ranking for programs."""
     return {
         "tried": search.tried,
@@ -190,7 +191,7 @@ def search_values(search: Search, base: Configuration, most: int = 100) -> dict[
                 "tokens_per_second": each.time.tokens_per_second,
                 "mfu": each.time.mfu,
                 "memory_share": each.share,
-                "overrides": overrides(each.configuration, base),
+                "overrides": overrides(each.configuration, request),
             }
             for each in search.found[:most]
         ],
@@ -270,7 +271,7 @@ def values(plan: Plan) -> dict[str, Any]:
                 "about": change.about,
                 "memory_share": change.share,
                 "tokens_per_second": change.tokens_per_second,
-                "overrides": overrides(change.configuration, now),
+                "overrides": overrides(change.configuration, plan.request),
             }
             for change in plan.changes
         ],

@@ -132,7 +132,7 @@ def test_overrides_of_the_best_lead_to_its_configuration(ranked: Any, tmp_path: 
     by_depth = {each.configuration.layout.pipeline_parallel: each.configuration for each in reversed(ranked.found)}
     for wanted in (*by_optimizer.values(), *by_depth.values()):
         wanted = dataclasses.replace(wanted, format=base.format)
-        recipe = compose(request, overrides(wanted, base))
+        recipe = compose(request, overrides(wanted, request))
         assert configuration_of_recipe(request, recipe) == wanted
 
 
@@ -239,6 +239,14 @@ def test_a_page_shows_every_part(tmp_path: Path) -> None:
     page = (tmp_path / "plan.html").read_text()
     for word in ("<svg", "quantized weights", "stage 3", "fragmentation", "stage 0"):
         assert word in page
+
+
+def test_options_of_batch_and_layout_count_before_it_is_looked_at_whether_all_divides() -> None:
+    asked("--hardware", "128x8xb200", "--global-batch", "2048")
+    said = asked("--hardware", "512x8xh100", "--global-batch", "4096", "--search")
+    assert "data.global_batch_size=4096" in said.splitlines()[-1]
+    said = asked("--tp", "4", "--pp", "1", "--search", "--precision", "nvfp4")
+    assert "tensor_model_parallel_size" not in said.splitlines()[-1]  # the best is the profile's own layout
 
 
 def test_another_model_and_another_gpu_can_be_described(tmp_path: Path) -> None:
