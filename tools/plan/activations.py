@@ -205,10 +205,8 @@ def pieces_in_flight(configuration: Configuration, stage: int) -> tuple[int, int
 
 def activations(configuration: Configuration, stage: int) -> list[Part]:
     """Return what a GPU of pipeline stage ``stage`` holds when most is in flight."""
-    from tools.plan.states import quantized_layers
-
     count, layers = pieces_in_flight(configuration, stage)
-    share = quantized_layers(configuration, stage) / configuration.layers if configuration.format.needs_gpu else 1.0
+    share = 1 - configuration.layers_in_bf16[stage] / configuration.layers if configuration.format.needs_gpu else 1.0
     each = share * kept(configuration) + (1 - share) * kept(configuration, quantized=False)
     parts = [
         Part(

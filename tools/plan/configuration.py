@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from preprocessing.errors import UsageError
@@ -76,6 +77,13 @@ class Configuration:
         return (self.shape.layers + 2 * self.balanced) // self.layout.pipeline_parallel
 
     @property
+    def layers_in_bf16(self) -> tuple[int, ...]:
+        """How many layers of each pipeline stage the format leaves in BF16."""
+        start, end = self.format.layers_in_bf16(self.shape.layers)
+        stages = self.layout.pipeline_parallel
+        return layers_in_bf16(self.shape.layers, stages, self.virtual, start, end, self.balanced)
+
+    @property
     def weight_bytes(self) -> int:
         """Bytes of a weight, and of a number between layers: 4 in FP32, else 2."""
         return 4 if self.format.plugin is None else 2
@@ -98,3 +106,16 @@ def faults(wanted: Configuration) -> list[str]:
         adapter_rank=wanted.adapters.rank if wanted.adapters else None,
         balanced=wanted.balanced,
     ).faults(OF_A_PLAN)
+
+
+@functools.lru_cache(maxsize=4096)
+def layers_in_bf16(layers: int, stages: int, pieces: int, start: int, end: int, balanced: bool) -> tuple[int, ...]:
+    """Return how many layers of each pipeline stage stay BF16: of the model's, ``start`` and ``end`` do.
+
+    Stages take pieces of the model in turn, as Megatron-Core deals them out.
+    """
+    size = (layers + 2 * balanced) // (stages * pieces)
+    found = [0] * stages
+    for index in (*range(start), *range(layers - end, layers)):
+        found[(index + balanced) // size % stages] += 1
+    return tuple(found)

@@ -10,7 +10,6 @@ recomputed: Megatron-Core 0.15.3 (``full``: each layer's forward pass; ``selecti
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 from preprocessing.errors import UsageError
@@ -130,8 +129,7 @@ def step_time(wanted: Configuration, by: Coefficients | None = None, overlap: Ov
             count * context,
         )
 
-    start, end = wanted.format.layers_in_bf16(wanted.shape.layers) if inputs != "bf16" else (0, 0)
-    kept = layers_in_bf16(wanted.shape.layers, stages, pieces, start, end, wanted.balanced)
+    kept = wanted.layers_in_bf16 if inputs != "bf16" else (0,) * stages
     last = stage(kept[-1], True)
     other = stage(max(kept[:-1]), False) if stages > 1 else last
     of_last, of_other = sum(last), sum(other)
@@ -166,19 +164,6 @@ def _mixed(layer: LayerTime, quantized: int, in_bf16: int) -> tuple[float, float
         products + quantized * layer.quantized_products[1] + in_bf16 * layer.products[1],
         memory + quantized * layer.quantized_memory[1] + in_bf16 * layer.memory[1],
     )
-
-
-@functools.lru_cache(maxsize=4096)
-def layers_in_bf16(layers: int, stages: int, pieces: int, start: int, end: int, balanced: bool) -> tuple[int, ...]:
-    """Return how many layers of each pipeline stage stay BF16: of the model's, ``start`` and ``end`` do.
-
-    Stages take pieces of the model in turn, as Megatron-Core deals them out.
-    """
-    size = (layers + 2 * balanced) // (stages * pieces)
-    found = [0] * stages
-    for index in (*range(start), *range(layers - end, layers)):
-        found[(index + balanced) // size % stages] += 1
-    return tuple(found)
 
 
 def _parameters(wanted: Configuration) -> float:

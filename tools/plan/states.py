@@ -99,7 +99,7 @@ def quantized_copies(configuration: Configuration, stage: int) -> Part:
     ``get_weight_workspace``). One scale stands for 128 x 128 numbers (fp8-blockwise), 32 (mxfp8) or 16 (nvfp4).
     """
     each = bytes_quantized(configuration)
-    layers = quantized_layers(configuration, stage) if each else 0
+    layers = configuration.layers - configuration.layers_in_bf16[stage] if each else 0
     count = layers * configuration.shape.layer_weights // configuration.layout.tensor_parallel
     return Part(
         "quantized weights",
@@ -123,15 +123,3 @@ def bytes_quantized(configuration: Configuration) -> float:
         "mxfp8": 2 * (1 + 1 / 32),
         "nvfp4": 2 * (0.5 + 1 / 16),
     }[name]
-
-
-def quantized_layers(configuration: Configuration, stage: int) -> int:
-    """Return how many of the stage's layers are computed in the format: the model's first and last may stay BF16.
-
-    With virtual stages a stage has several pieces of the model, which are not next to each other.
-    """
-    start, end = configuration.format.layers_in_bf16(configuration.shape.layers)
-    stages, piece = configuration.layout.pipeline_parallel, configuration.layers // configuration.virtual
-    stop = configuration.shape.layers - end
-    begins = ((number * stages + stage) * piece for number in range(configuration.virtual))
-    return sum(max(0, min(stop, begin + piece) - max(start, begin)) for begin in begins)

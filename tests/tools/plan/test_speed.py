@@ -18,9 +18,9 @@ from recipes.hardware import RECOMPUTE, Layout
 from recipes.settings import Adapters
 from tools.bench.plan_speed import as_yaml, error, fit, summary, table
 from tools.plan.coefficients import FILE, Coefficients, Overlap, load
-from tools.plan.configuration import Configuration, faults
+from tools.plan.configuration import Configuration, faults, layers_in_bf16
 from tools.plan.published import SHAPES, read_published, split
-from tools.plan.speed import layers_in_bf16, step_time
+from tools.plan.speed import step_time
 
 ROWS = read_published()
 FITTED, HELD_OUT = split(ROWS)
