@@ -70,7 +70,9 @@ def test_the_b200_profile_has_the_strategy_of_gpus_and_nvfp4(tiny: Tiny, tmp_pat
     made = recipe("cpt", tmp_path / "none", tmp_path, tmp_path / "run", model="llama33_70b")
     trainer = made.trainer
     assert trainer.strategy.__fn_or_cls__ is AnyLayersStrategy
-    assert (trainer.accelerator, trainer.devices, trainer.strategy.tensor_model_parallel_size) == ("gpu", 4, 4)
+    strategy = trainer.strategy
+    assert (trainer.accelerator, trainer.devices, strategy.tensor_model_parallel_size) == ("gpu", 4, 2)
+    assert (strategy.pipeline_model_parallel_size, strategy.virtual_pipeline_model_parallel_size) == (2, 5)
     assert (trainer.plugins.fp4, trainer.plugins.fp4_recipe) == ("e2m1", "nvfp4")
     assert made.optim.config.use_precision_aware_optimizer is True
     assert made.model.config.recompute_granularity == "full"

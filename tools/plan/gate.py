@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from preprocessing.errors import UsageError
+from recipes.checkpoints import is_checkpoint
 from recipes.request import Request
 from tools.plan.from_request import configuration_of, configuration_of_recipe
 from tools.plan.overrides import overrides
@@ -13,12 +14,17 @@ from tools.plan.plan import Plan, make_plan
 from tools.plan.text import short
 
 
-def require_fit(request: Request, recipe: Any | None, *, force: bool) -> Plan:
+def require_fit(request: Request, recipe: Any | None, *, force: bool) -> Plan | None:
     """Print the plan of ``recipe`` (a ``run.Partial``; None: as ``request`` has it) and return it.
+
+    None, with a note, where the checkpoint is not on this machine and nothing else says how large its model is.
 
     Raises:
         UsageError: it does not fit, and ``force`` is not given; with what would fit.
     """
+    if recipe is None and request.model.shape is None and not is_checkpoint(request.checkpoint):
+        print("note: the plan is made where the checkpoint is", file=sys.stderr)
+        return None
     if recipe is None:
         plan = make_plan(request, configuration_of(request))
     else:
