@@ -101,6 +101,21 @@ def make_request(
     )
 
 
+def packed(request: Request) -> Request:
+    """Return ``request`` with the batches that it has where several chats share a sequence: SFT on GPUs.
+
+    As many chats a step as before, about ``packed_chats`` in a sequence. Other requests come back as they are.
+    """
+    share = request.stage.packed_chats
+    if request.stage_name != "sft" or not request.hardware.gpu or share is None:
+        return request
+    copies = request.hardware.world_size // request.layout.model_parallel
+    batch = max(1, request.stage.global_batch_size // share // copies) * copies
+    return dataclasses.replace(
+        request, stage=dataclasses.replace(request.stage, global_batch_size=batch, micro_batch_size=1)
+    )
+
+
 def _newest(source: Path) -> Path:
     if is_checkpoint(source):
         return source

@@ -6,15 +6,13 @@ python launch.py sft --model tiny --checkpoint runs/cpt_tiny
 
 from __future__ import annotations
 
-import dataclasses
-
 import nemo_run as run
 from nemo.collections import llm
 
 from recipes import cpt, model
 from recipes.chat_data import CitedChatDataModule
 from recipes.chats import training_chats, training_examples
-from recipes.request import Request
+from recipes.request import Request, packed
 
 
 def recipe(request: Request) -> run.Partial:
@@ -29,8 +27,7 @@ def recipe(request: Request) -> run.Partial:
     if examples is None:  # not prepared yet: the number of steps is an estimate
         chats = training_chats(request.data) or request.stage.expected_chats
         examples = chats and -(-chats // (share or 1))
-    if share is not None:
-        request = _packed(request, share)
+    request = packed(request)
     stage = request.stage
     common = cpt.common(request, stage.steps(examples))
     return run.Partial(
@@ -48,13 +45,4 @@ def recipe(request: Request) -> run.Partial:
         ),
         tokenizer="data",  # the one with the chat template that marks the answers; checkpoints keep it
         **common,
-    )
-
-
-def _packed(request: Request, share: int) -> Request:
-    """Return ``request`` with batches of sequences that hold about ``share`` chats: as many chats a step as before."""
-    copies = request.hardware.world_size // request.layout.model_parallel
-    batch = max(1, request.stage.global_batch_size // share // copies) * copies
-    return dataclasses.replace(
-        request, stage=dataclasses.replace(request.stage, global_batch_size=batch, micro_batch_size=1)
     )

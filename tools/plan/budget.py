@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preprocessing.errors import UsageError
-from recipes.request import Request
+from recipes.request import Request, packed
 
 _BUDGET = re.compile(r"([\d.,]+)\s*(h|hours?|d|days?|eur|€|usd|\$)", re.IGNORECASE)
 _HOURS = {"h": 1.0, "hour": 1.0, "hours": 1.0, "d": 24.0, "day": 24.0, "days": 24.0}
@@ -133,7 +133,8 @@ def buy(request: Request, budget: Budget, step_seconds: float, price: float | No
     steps = min(wanted, math.floor(budget.seconds(gpus, price) / step_seconds))
     if steps < 1:
         raise UsageError(f"the budget does not buy one step, which takes {step_seconds:,.0f} s on {gpus} GPUs")
-    tokens = steps * stage.global_batch_size * stage.sequence_length
+    batch = packed(request).stage.global_batch_size  # in sequences, which chats share
+    tokens = steps * batch * stage.sequence_length
     seconds = steps * step_seconds
     cost = None if price is None else price * gpus * seconds / 3600
     return Bought(request.stage_name, steps, wanted, tokens, seconds, cost, texts.epochs(tokens) if texts else None)

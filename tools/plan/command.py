@@ -11,7 +11,7 @@ from typing import Any
 from preprocessing.errors import UsageError
 from recipes.formats import AUTO
 from recipes.gpus import GPUS, Gpu
-from recipes.request import Request, make_request
+from recipes.request import Request, make_request, packed
 from recipes.settings import STAGES
 from recipes.shape import Shape, read_shape
 from tools.plan import text
@@ -22,7 +22,7 @@ from tools.plan.configuration import Configuration
 from tools.plan.from_request import configuration_of
 from tools.plan.page import write_page
 from tools.plan.plan import Plan, make_plan, time_of
-from tools.plan.search import Search, able, search
+from tools.plan.search import MICRO_BATCHES, Search, able, search
 
 #: Whose links and memory bandwidth a GPU gets that is described by its memory and peaks alone.
 _LIKE = "h100"
@@ -121,7 +121,7 @@ def run_plan(asked: Asked) -> Answer:
     answer = Answer(
         plan=made,
         explain=asked.explain,
-        search=_search(asked, configuration, calibration) if asked.search else None,
+        search=_search(asked, request, configuration, calibration) if asked.search else None,
         bought=_bought(asked, hardware, shape, gpu, calibration) if asked.budget else None,
         claims=claims() if asked.claims else None,
         notes=notes,
@@ -156,11 +156,13 @@ def _configuration(asked: Asked, request: Request, shape: Shape | None, gpu: Gpu
     return configuration_of(request, shape, gpu, dataclasses.replace(request.layout, **layout), **batches)
 
 
-def _search(asked: Asked, configuration: Configuration, calibration: Calibration | None) -> Search:
+def _search(asked: Asked, request: Request, configuration: Configuration, calibration: Calibration | None) -> Search:
     if configuration.gpu is None:
         raise UsageError("--search ranks layouts over GPUs; name some with --hardware 4xb200")
     formats = able(configuration.gpu) if asked.precision == AUTO else [configuration.format]
-    ranked = search(configuration, formats)
+    # sequences of several chats go one at a time
+    micro_batches = MICRO_BATCHES if packed(request) == request else (1,)
+    ranked = search(configuration, formats, micro_batches)
     if calibration is None:
         return ranked
     return Search([dataclasses.replace(each, time=calibration.apply(each.time)) for each in ranked.found], ranked.tried)

@@ -10,7 +10,7 @@ from recipes.checkpoints import is_checkpoint
 from recipes.formats import CPU
 from recipes.gpus import GPUS, Gpu
 from recipes.hardware import Layout, optimizer_of
-from recipes.request import Request
+from recipes.request import Request, packed
 from recipes.settings import CONFIGS, Model, checked
 from recipes.shape import Shape, read_shape, shape_of
 from tools.plan.configuration import Configuration
@@ -35,7 +35,7 @@ def configuration_of(
     Raises:
         UsageError: the model's sizes are not known, or the layout does not divide.
     """
-    stage, hardware = request.stage, request.hardware
+    stage, hardware = packed(request).stage, request.hardware
     return Configuration(
         shape=shape or shape_of_request(request),
         layout=layout or request.layout,

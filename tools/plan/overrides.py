@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipes.hardware import Layout
-from recipes.request import Request
+from recipes.request import Request, packed
 from tools.plan.configuration import Configuration
 
 _STRATEGY = "trainer.strategy"
@@ -13,7 +13,7 @@ _MOMENTS = {"adam": (_FP32, _FP32), "precision-aware-bf16": (_BF16, _BF16), "pre
 
 def overrides(configuration: Configuration, request: Request) -> list[str]:
     """Return what turns the recipe of ``request`` into that of ``configuration``; [] where they are laid out alike."""
-    now, then, stage = configuration.layout, request.layout, request.stage
+    now, then, stage = configuration.layout, request.layout, packed(request).stage
     found = [
         f"{_STRATEGY}.{name}={_text(getattr(now, ours))}"
         for name, ours in (

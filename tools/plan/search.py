@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from preprocessing.errors import UsageError
@@ -14,7 +14,7 @@ from tools.plan.configuration import Configuration
 from tools.plan.memory import stage_memory
 from tools.plan.speed import Time, step_time
 
-_MICRO_BATCHES = (1, 2, 4, 8)
+MICRO_BATCHES = (1, 2, 4, 8)
 _CONTEXTS = (1, 2, 4, 8)
 _LEAST_TOKENS = 4096  # of a sequence on a GPU, from which on context parallelism is used in published runs
 #: Share of the memory that a layout may take to be offered: a twentieth is left for what is only estimated.
@@ -40,7 +40,9 @@ class Search:
     tried: int
 
 
-def search(base: Configuration, formats: list[Format] | None = None) -> Search:
+def search(
+    base: Configuration, formats: list[Format] | None = None, micro_batches: Sequence[int] = MICRO_BATCHES
+) -> Search:
     """Try every way to lay ``base`` over its GPUs, in each of ``formats`` (by default all that the GPU trains in).
 
     For each layout the optimizer that holds most, and activations without recomputation, are tried first; the first
@@ -53,7 +55,7 @@ def search(base: Configuration, formats: list[Format] | None = None) -> Search:
         raise UsageError("a search needs a GPU")
     found, tried = [], 0
     for form in formats if formats is not None else able(base.gpu):
-        for layout, micro_batch in layouts(base):
+        for layout, micro_batch in layouts(base, micro_batches):
             fitting, attempts = _first_that_fits(base, form, layout, micro_batch)
             tried += attempts
             if fitting:
@@ -72,7 +74,7 @@ def able(gpu: Gpu) -> list[Format]:
     ]
 
 
-def layouts(base: Configuration) -> Iterator[tuple[Layout, int]]:
+def layouts(base: Configuration, micro_batches: Sequence[int] = MICRO_BATCHES) -> Iterator[tuple[Layout, int]]:
     """Every division of the GPUs among tensor, pipeline and context parallelism, with virtual stages and micro-batches.
 
     Tensor parallelism stays within a node, whose links are the fast ones. What does not divide is left to
@@ -93,7 +95,7 @@ def layouts(base: Configuration) -> Iterator[tuple[Layout, int]]:
                 per_stage = shape.layers // depth
                 virtual = [pieces for pieces in range(2, per_stage + 1) if per_stage % pieces == 0] if depth > 1 else []
                 for pieces in (None, *virtual):
-                    for micro_batch in _MICRO_BATCHES:
+                    for micro_batch in micro_batches:
                         if base.global_batch_size % (micro_batch * copies):
                             continue
                         yield (

@@ -136,6 +136,24 @@ def test_overrides_of_the_best_lead_to_its_configuration(ranked: Any, tmp_path: 
         assert configuration_of_recipe(request, recipe) == wanted
 
 
+@pytest.mark.parametrize(("stage", "peft"), [("sft", None), ("sft", "lora"), ("cpt_fast", None)])
+def test_a_plan_before_the_recipe_is_that_of_the_recipe(stage: str, peft: str | None, tmp_path: Path) -> None:
+    """On GPUs several chats share a sequence."""
+    from tools.plan.from_request import configuration_of_recipe
+    from tools.train import compose
+
+    request = make_request(stage, hardware="8xb200", peft=peft, folder=tmp_path, data=tmp_path)
+    recipe = compose(request)
+    assert configuration_of(request) == configuration_of_recipe(request, recipe)
+    assert recipe.trainer.max_steps == pytest.approx(request.stage.steps(), rel=0.01)
+
+
+def test_a_search_for_packed_chats_keeps_one_sequence_a_micro_batch() -> None:
+    values = json.loads(asked("sft", "--hardware", "8xb200", "--precision", "bf16", "--search", "--json"))
+    assert values["layout"]["micro_batch_size"] == 1
+    assert not any("micro_batch" in each for found in values["search"]["ranked"] for each in found["overrides"])
+
+
 # budgets
 
 
