@@ -16,8 +16,7 @@ from typing import Any
 import torch
 from nemo.lightning.pytorch.optim import MegatronOptimizerModule
 
-#: Elements of a piece, whose copies take 8 bytes each: 2 GiB. A larger tensor is a piece by itself.
-PIECE = 2**28
+from recipes.hardware import PIECE
 
 
 class PiecewiseOptimizerModule(MegatronOptimizerModule):

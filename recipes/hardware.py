@@ -16,8 +16,10 @@ from preprocessing.errors import UsageError, did_you_mean
 from recipes.formats import CHIPS, CPU
 from recipes.settings import CONFIGS, checked, read_yaml
 
-#: Bytes of states a parameter: 18; 8; 10 (see ``recipes.optimizer``).
+#: Ways to hold a trained parameter, in 18, 9 and 10 bytes (see ``recipes.optimizer``).
 OPTIMIZERS = ("adam", "precision-aware", "precision-aware-bf16")
+#: Elements of moments, held in fewer bits, that a step copies to FP32 at a time (``recipes.adam_in_pieces``): 2 GiB.
+PIECE = 2**28
 RECOMPUTE = ("none", "selective", "full")
 FULL, ADAPTERS = "full", "adapters"
 _FOLDER = CONFIGS / "hardware"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -46,7 +47,7 @@ class RunSummary:
             lines.append(f"  best validation  {self.best_checkpoint}")
         if self.report:
             lines.append(f"  report           {self.report}")
-        lines.append(f"  next             python launch.py export {self.folder} --output DIR")
+        lines.append(f"  next             python launch.py export {shlex.quote(str(self.folder))} --output DIR")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:

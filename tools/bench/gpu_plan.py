@@ -6,6 +6,8 @@ import dataclasses
 import zlib
 from dataclasses import dataclass
 
+from recipes.shape import Shape
+
 TOKENIZER = 2048  # tokens of the tokenizer that is made
 VOCABULARY, LAYERS = 128_256, 80  # of Llama 3.3 70B
 
@@ -31,6 +33,12 @@ class Plan:
     def key(self) -> str:
         """Eight digits that are another plan's no more."""
         return f"{zlib.crc32(repr(self).encode()):08x}"
+
+    @property
+    def shape(self) -> Shape:
+        """The model's sizes."""
+        channels = self.hidden // self.heads
+        return Shape(self.layers, self.hidden, self.ffn, self.heads, self.kv_heads, channels, self.vocabulary)
 
 
 def seventy(layers: int, **changes: int | str) -> Plan:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from recipes.gpus import GPUS
 from recipes.monitoring.throughput import peak_tflops
-from recipes.shape import Shape
 from tools.bench.gpu_plan import LAYERS, VOCABULARY, Plan, seventy
 
 BASELINE = "bf16"
@@ -29,27 +28,14 @@ class Measured:
     failure: str | None = None
 
 
-def shape_of(plan: Plan) -> Shape:
-    """The model of ``plan``."""
-    return Shape(
-        layers=plan.layers,
-        hidden=plan.hidden,
-        feed_forward=plan.ffn,
-        heads=plan.heads,
-        groups=plan.kv_heads,
-        channels=plan.hidden // plan.heads,
-        vocabulary=plan.vocabulary,
-    )
-
-
 def flop(plan: Plan, causal: bool = True) -> float:
     """FLOP of training on a token of ``plan``."""
-    return shape_of(plan).training_flop(plan.sequence_length, causal=causal)
+    return plan.shape.training_flop(plan.sequence_length, causal=causal)
 
 
 def quantized_share(plan: Plan) -> float:
     """Part of the FLOP that an 8-bit format computes: those of the layers' weights. Attention and output stay BF16."""
-    return 6 * plan.layers * shape_of(plan).layer_weights / flop(plan)
+    return 6 * plan.layers * plan.shape.layer_weights / flop(plan)
 
 
 def table(plan: Plan, found: list[Measured], chip: str) -> list[str]:

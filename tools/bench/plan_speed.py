@@ -65,7 +65,7 @@ exposed: {exposed}
 
 
 def main() -> int:
-    """Fit where asked for, print the table; return 1 when a cited row is more than 25 % off."""
+    """Fit where asked for, print the table; return 1 when a required row is more than 25 % off."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--fit", action="store_true", help=f"write {FILE.name} first")
     arguments.add_argument("--output", type=Path, help="Markdown file", default=None)
@@ -83,7 +83,7 @@ def main() -> int:
     print(f"{each * 1e6:.0f} microseconds a prediction", file=sys.stderr)
     if options.output:
         _write(options.output, "\n".join(lines) + "\n")
-    return 1 if any(abs(off) > 0.25 for row, off in zip(rows, errors, strict=True) if row.cited) else 0
+    return 1 if any(abs(off) > 0.25 for row, off in zip(rows, errors, strict=True) if row.required) else 0
 
 
 def _write(path: Path, text: str) -> None:
@@ -145,14 +145,14 @@ def as_yaml(found: Coefficients, fitted: int, held_out: int) -> str:
 
 
 def table(rows: list[Published], fitted: list[Published]) -> list[str]:
-    """Return one Markdown line a row; those that the project's brief cites are bold."""
+    """Return one Markdown line a row; those that must be met within a quarter are bold."""
     lines = [
         "| task | GPUs | model | precision | sequence | batch x micro | TP PP CP VP | published | plan | error | |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         wanted = row.configuration
-        layout, mark = wanted.layout, "**" if row.cited else ""
+        layout, mark = wanted.layout, "**" if row.required else ""
         assert wanted.gpu
         notes = ["fitted" if row in fitted else "held out", row.method and f"as data parallel, was {row.method}"]
         cells = (
@@ -178,7 +178,7 @@ def summary(rows: list[Published], fitted: list[Published]) -> list[str]:
     groups: dict[str, list[Published]] = {
         "fitted": fitted,
         "held out": [row for row in rows if row not in fitted],
-        "cited in the brief": [row for row in rows if row.cited],
+        "required": [row for row in rows if row.required],
     }
     for row in rows:
         gpu = row.configuration.gpu

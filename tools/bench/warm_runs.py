@@ -6,6 +6,7 @@ own; only torchrun is left out, whose environment variables are set here.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import sys
@@ -54,10 +55,7 @@ def start(run: Run) -> list[int]:
     port = _free_port()
     children = []
     for rank in range(run.processes):
-        child = os.fork()
-        if child == 0:
-            _be_rank(run, rank, port)
-        children.append(child)
+        children.append(_fork(functools.partial(_be_rank, run, rank, port)))
     return children
 
 
@@ -84,19 +82,24 @@ def apart(function: Callable[[], object]) -> None:
     Raises:
         RecipeError: it failed; it has printed how.
     """
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            function()
-            status = 0
-        except BaseException:  # the parent has to learn of Ctrl-C too
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(status)
-    if os.waitpid(child, 0)[1]:
+    if os.waitpid(_fork(function), 0)[1]:
         raise RecipeError("a process of the benchmark failed, see above")
+
+
+def _fork(function: Callable[[], object]) -> int:
+    """Call ``function`` in a fork, which ends with it whatever happens; return its process number."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        function()
+        status = 0
+    except BaseException:  # the parent has to learn of Ctrl-C too
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
 
 
 def _log(run: Run, rank: int) -> Path:
@@ -104,34 +107,25 @@ def _log(run: Run, rank: int) -> Path:
 
 
 def _be_rank(run: Run, rank: int, port: int) -> None:
-    """Train, and end this process whatever happens: what follows the fork is the parent's work."""
-    status = 1
-    try:
-        descriptor = os.open(_log(run, rank), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        sys.stdout = sys.stderr = os.fdopen(descriptor, "w", buffering=1)
-        numbers = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "MASTER_PORT": port}
-        world = {"WORLD_SIZE": run.processes, "LOCAL_WORLD_SIZE": run.processes, "TORCHELASTIC_RUN_ID": port}
-        os.environ.update({name: str(value) for name, value in {**numbers, **world}.items()})
-        os.environ.update({"MASTER_ADDR": "127.0.0.1", **run.environment})
-        import fiddle
+    descriptor = os.open(_log(run, rank), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    sys.stdout = sys.stderr = os.fdopen(descriptor, "w", buffering=1)
+    numbers = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "MASTER_PORT": port}
+    world = {"WORLD_SIZE": run.processes, "LOCAL_WORLD_SIZE": run.processes, "TORCHELASTIC_RUN_ID": port}
+    os.environ.update({name: str(value) for name, value in {**numbers, **world}.items()})
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", **run.environment})
+    import fiddle
 
-        from recipes.request import make_request
-        from tools.train import compose
+    from recipes.request import make_request
+    from tools.train import compose
 
-        request = make_request(run.stage, folder=run.folder, **run.arguments)
-        recipe = compose(request, (*run.overrides, f"trainer.devices={run.processes}"))
-        call = fiddle.build(recipe)
-        if run.watch:
-            call.keywords["trainer"].callbacks.append(run.watch(request, recipe))
-        call()
-        status = 0
-    except BaseException:  # the parent has to learn of Ctrl-C too
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        os._exit(status)
+    request = make_request(run.stage, folder=run.folder, **run.arguments)
+    recipe = compose(request, (*run.overrides, f"trainer.devices={run.processes}"))
+    call = fiddle.build(recipe)
+    if run.watch:
+        call.keywords["trainer"].callbacks.append(run.watch(request, recipe))
+    call()
 
 
 def _free_port() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from preprocessing.errors import UsageError
 from recipes.request import Request, packed
 
-_BUDGET = re.compile(r"([\d.,]+)\s*(h|hours?|d|days?|eur|€|usd|\$)", re.IGNORECASE)
+_BUDGET = re.compile(r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(h|hours?|d|days?|eur|€|usd|\$)", re.IGNORECASE)
 _HOURS = {"h": 1.0, "hour": 1.0, "hours": 1.0, "d": 24.0, "day": 24.0, "days": 24.0}
 
 #: Passes over the same text that cost next to nothing against as much new text: Muennighoff et al., "Scaling
@@ -53,12 +53,7 @@ def parse_budget(text: str) -> Budget:
         UsageError: it is none of these, or nothing.
     """
     found = _BUDGET.fullmatch(text.strip())
-    amount = 0.0
-    if found:
-        try:
-            amount = float(found.group(1).replace(",", ""))
-        except ValueError:
-            found = None
+    amount = float(found.group(1).replace(",", "")) if found else 0.0
     if not found or amount <= 0:
         raise UsageError(f"a budget can't be '{text}'; write hours or money: 24h, 2.5d, 2000eur")
     hours = _HOURS.get(found.group(2).lower())

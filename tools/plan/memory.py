@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recipes.hardware import PIECE
 from tools.plan.activations import activations, head, sequence_split
 from tools.plan.configuration import Configuration
 from tools.plan.parts import ACTIVATIONS, FIXED, STATES, Part
 from tools.plan.states import held, states
 
-# Elements whose FP32 copies the optimizer makes at a time (recipes/adam_in_pieces.py, which imports NeMo).
-_PIECE = 2**28
 # Of cuBLAS, PyTorch's and Transformer Engine's (pytorch/module/base.py): 32 MiB each from Hopper on.
 _WORKSPACES = 64 * 2**20
 # Assumed: CUDA's context and kernels on a GPU, and NCCL's buffers for each group of ranks that it serves.
@@ -179,7 +178,7 @@ def _step(configuration: Configuration, number: int) -> Part:
             max(2 * configuration.shape.hidden * configuration.shape.feed_forward, configuration.shape.table)
             / configuration.layout.tensor_parallel
         )
-        copied = min(trained / configuration.shards, max(_PIECE, largest))
+        copied = min(trained / configuration.shards, max(PIECE, largest))
     return Part(
         "FP32 copies of moments",
         8 * copied,

@@ -163,7 +163,7 @@ def _changes(plan: Plan) -> list[str]:
 def search_text(search: Search, request: Request, most: int = 10) -> str:
     """Return the ranking of a search, and its best as overrides."""
     if not search.found:
-        return f"none of {search.tried:,} layouts leaves a tenth of the memory free; take more GPUs, or --peft lora"
+        return f"none of {search.tried:,} layouts takes at most {MOST:.0%} of the memory; take more GPUs or --peft lora"
     head = f"{'tokens/s':>10} {'a GPU':>7} {'MFU':>5} {'memory':>7}  layout"
     lines = [
         f"{len(search.found):,} of {search.tried:,} layouts take at most {MOST:.0%} of the memory; the fastest:",

@@ -166,7 +166,7 @@ def test_a_budget_is_hours_or_money(text: str, hours: float | None, money: float
     assert (budget.hours, budget.money) == (hours, money)
 
 
-@pytest.mark.parametrize("text", ["", "24", "-3h", "0eur", "h", "1.2.3h", "five days"])
+@pytest.mark.parametrize("text", ["", "24", "-3h", "0eur", "h", "1.2.3h", "2,5d", "five days"])
 def test_what_is_no_budget_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="write hours or money: 24h"):
         parse_budget(text)
