@@ -1,9 +1,10 @@
-"""Every combination of stage x precision x tuning: does it resolve for 4xb200, and does it train on a CPU?
+"""Every combination of stage x precision x tuning: does it resolve for 4xb200, fit there, and train on a CPU?
 
     python -m tools.bench.recipe_table [--quickstart runs/quickstart] [--steps 5] [--at-once 2] [--output TABLE.md]
 
 Where the precision can be computed on a CPU, the recipe of the tiny model is trained for some steps, each run in a
-process of its own. The table is Markdown: the loss of the first and of the last step, or "no" where a CPU can't.
+process of its own. The table is Markdown: the loss of the first and of the last step, or "no" where a CPU can't; and
+what share of a B200's memory `cpt` takes by the plan.
 """
 
 from __future__ import annotations
@@ -68,6 +69,19 @@ def resolve(precision: str, tuning: str, stage: str) -> str:
     return "yes"
 
 
+def planned(precision: str, tuning: str) -> str:
+    """Return the share of each of four B200's memory that ``cpt`` of Llama 3.3 70B takes, and what that means."""
+    from tools.plan.from_request import configuration_of, stated_shape
+    from tools.plan.verdict import judge
+
+    try:
+        request = request_of(precision, tuning, "cpt", hardware="4xb200")
+    except UsageError:
+        return ""
+    verdict = judge(configuration_of(request, stated_shape(request.model, request.checkpoint)))
+    return f"{verdict.share:.0%}, {verdict.word}"
+
+
 def run_of(combination: Combination, quickstart: Path, steps: int, folder: Path) -> warm_runs.Run | None:
     """Return the run of the tiny model; None where a CPU can't compute it."""
     precision, tuning, stage = combination
@@ -108,19 +122,25 @@ def train(runs: dict[Combination, warm_runs.Run | None], at_once: int) -> dict[C
 def table(resolved: dict[Combination, str], trained: dict[Combination, str], steps: int) -> list[str]:
     """Return the lines of the table; refusals come once, below it."""
     head = [f"{stage.replace('_', '-')} on a CPU, {steps} steps" for stage in STAGES]
-    lines = ["| precision | tuning | resolves for 4xb200 | " + " | ".join(head) + " |"]
-    lines.append("|---|---|---|" + "---|" * len(STAGES))
-    notes: list[str] = []
+    lines = ["| precision | tuning | resolves for 4xb200 | memory of cpt there | " + " | ".join(head) + " |"]
+    lines.append("|---|---|---|---|" + "---|" * len(STAGES))
+    refused: dict[tuple[str, str], list[str]] = {}  # by precision and reason: tunings
     for precision, tuning in product(FORMATS, TUNING):
         answers = [resolved[precision, tuning, stage] for stage in STAGES]
         if all(answer == "yes" for answer in answers):
             answer = "cpt, cpt-fast, sft"
         else:
             answer = "refused" if all(item != "yes" for item in answers) else ", ".join(answers)
-            notes += [f"- {precision}: {item.removeprefix('refused: ')}" for item in answers if item != "yes"]
+            for reason in dict.fromkeys(item for item in answers if item != "yes"):
+                refused.setdefault((precision, reason.removeprefix("refused: ")), []).append(tuning)
         cells = " | ".join(trained[precision, tuning, stage] for stage in STAGES)
-        lines.append(f"| {precision} | {tuning} | {answer} | {cells} |")
-    return [*lines, "", *dict.fromkeys(notes)]
+        memory = "" if answer == "refused" else planned(precision, tuning)
+        lines.append(f"| {precision} | {tuning} | {answer} | {memory} | {cells} |")
+    lines.append("")
+    for (precision, reason), tunings in refused.items():
+        which = "" if len(tunings) == len(TUNING) else " " + ", ".join(tunings)
+        lines.append(f"- {precision}{which}: {reason}")
+    return lines
 
 
 if __name__ == "__main__":

@@ -72,15 +72,20 @@ def generation(gpu: Gpu) -> str:
     return _ULTRA if minor else _BLACKWELL
 
 
+def known(choice: Format) -> bool:
+    """Whether anything is known of the format's speed on a GPU."""
+    return choice.plugin is not None and not choice.emulated
+
+
 def inputs_of(choice: Format) -> str:
     """Return the type of a quantized layer's inputs by the names of ``products``.
 
     Raises:
         UsageError: nothing is known of the format's speed.
     """
-    plugin = choice.plugin
-    if plugin is None or choice.emulated:
+    if not known(choice):
         raise UsageError(f"the speed of {choice.name} on a GPU is not known; use bf16 or one with fewer bits")
+    plugin = choice.plugin or {}
     if "fp4" in plugin:
         return "nvfp4"
     if "fp8" in plugin:

@@ -10,6 +10,7 @@ from recipes.disk import bytes_on_disk
 from recipes.request import Request
 from tools.plan.budget import Texts
 from tools.plan.calibrate import Calibration
+from tools.plan.coefficients import known
 from tools.plan.configuration import Configuration
 from tools.plan.memory import Stage, memory
 from tools.plan.speed import Time, step_time
@@ -18,7 +19,10 @@ from tools.plan.verdict import TOO_LARGE, Change, Verdict, changes, judge
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is said of a run before it starts. ``verdict`` and ``time`` are None on a CPU."""
+    """Everything that is said of a run before it starts.
+
+    ``verdict`` is None on a CPU, ``time`` there and where nothing is known of the format's speed.
+    """
 
     request: Request
     configuration: Configuration
@@ -98,10 +102,10 @@ def make_plan(
         stages=memory(configuration),
         verdict=verdict,
         changes=[
-            dataclasses.replace(each, tokens_per_second=each.tokens_per_second * factor)
+            dataclasses.replace(each, tokens_per_second=each.tokens_per_second and each.tokens_per_second * factor)
             for each in (changes(configuration) if too_large and look_for_changes else [])
         ],
-        time=time_of(configuration, calibration) if on_gpu else None,
+        time=time_of(configuration, calibration) if on_gpu and known(configuration.format) else None,
         steps=count,
         checkpoint_bytes=bytes_on_disk(
             trained(configuration),

@@ -10,6 +10,7 @@ from preprocessing.errors import UsageError
 from recipes.formats import FORMATS, Format
 from recipes.gpus import Gpu
 from recipes.hardware import Layout
+from tools.plan.coefficients import known
 from tools.plan.configuration import Configuration
 from tools.plan.memory import stage_memory
 from tools.plan.speed import Time, step_time
@@ -66,12 +67,8 @@ def search(
 
 
 def able(gpu: Gpu) -> list[Format]:
-    """Formats that the GPU trains in, those that imitate others left out."""
-    return [
-        form
-        for form in FORMATS.values()
-        if form.runs_on(gpu.capability) and not form.emulated and form.plugin is not None
-    ]
+    """Formats that the GPU trains in and whose speed is known."""
+    return [form for form in FORMATS.values() if form.runs_on(gpu.capability) and known(form)]
 
 
 def layouts(base: Configuration, micro_batches: Sequence[int] = MICRO_BATCHES) -> Iterator[tuple[Layout, int]]:

@@ -102,8 +102,9 @@ def _parts(parts: list[Part], explain: bool) -> Iterator[str]:
 
 
 def _speed_line(plan: Plan) -> str | None:
-    if plan.time is None or plan.step_seconds is None:
-        return None
+    if plan.time is None:
+        now = plan.configuration
+        return f"nothing is known of the speed of {now.format.name} on a GPU" if now.gpu else None
     rate = plan.time.tokens_per_second
     return (
         f"{rate:,.0f} tokens/s, {rate / plan.configuration.world_size:,.0f} a GPU, "
@@ -152,7 +153,8 @@ def _epochs(plan: Plan) -> list[str]:
 def _changes(plan: Plan) -> list[str]:
     lines = []
     for change in plan.changes:
-        lines.append(f"    with {change.about}: {change.share:.0%}, {change.tokens_per_second:,.0f} tokens/s")
+        speed = f", {change.tokens_per_second:,.0f} tokens/s" if change.tokens_per_second else ""
+        lines.append(f"    with {change.about}: {change.share:.0%}{speed}")
         if override := overrides(change.configuration, plan.request):
             lines.append(f"      {' '.join(override)}")
     if not plan.fits and not lines:

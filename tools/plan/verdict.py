@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from preprocessing.errors import UsageError
 from recipes.formats import FORMATS
 from recipes.settings import load_adapters
+from tools.plan.coefficients import known
 from tools.plan.configuration import Configuration
 from tools.plan.memory import Stage, memory
 from tools.plan.speed import step_time
@@ -35,7 +36,7 @@ class Change:
     about: str
     configuration: Configuration
     share: float
-    tokens_per_second: float
+    tokens_per_second: float | None  # None where nothing is known of the format's speed
 
 
 def judge(configuration: Configuration) -> Verdict:
@@ -66,10 +67,11 @@ def changes(configuration: Configuration, most: int = 4) -> list[Change]:
         for about, changed in _changed(configuration, number):
             share = judge(changed).share
             if share <= 1 and all(changed != known.configuration for known in found):
-                found.append(Change(about, changed, share, step_time(changed).tokens_per_second))
+                speed = step_time(changed).tokens_per_second if known(changed.format) else None
+                found.append(Change(about, changed, share, speed))
         if found:
             break
-    return sorted(found, key=lambda change: (change.share > TIGHT_FROM, -change.tokens_per_second))[:most]
+    return sorted(found, key=lambda change: (change.share > TIGHT_FROM, -(change.tokens_per_second or 0)))[:most]
 
 
 def _changed(configuration: Configuration, number: int) -> Iterator[tuple[str, Configuration]]:
@@ -109,9 +111,8 @@ def _one(configuration: Configuration) -> Iterator[tuple[str, Configuration]]:
     candidates += [
         (f"precision {form.name}", {"format": form})
         for form in FORMATS.values()
-        if form.needs_gpu and form.runs_on(gpu.capability) and form != configuration.format
+        if known(form) and form.runs_on(gpu.capability) and form != configuration.format
     ]
-    candidates += [("bf16", {"format": FORMATS["bf16"]})] if configuration.format.needs_gpu else []
     candidates.append((f"{configuration.nodes * 2} nodes", {"nodes": configuration.nodes * 2}))
     for about, values in candidates:
         try:

@@ -26,6 +26,7 @@ from tools.plan.overrides import overrides
 from tools.plan.plan import make_plan
 from tools.plan.search import MOST, search
 from tools.plan.speed import step_time
+from tools.plan.text import short
 from tools.plan.verdict import FITS, TIGHT, TOO_LARGE, changes, judge
 
 
@@ -316,3 +317,18 @@ def test_a_cpu_is_planned_without_speed_and_not_searched(tiny: Tiny) -> None:
     assert "tokens/s" not in said
     with pytest.raises(UsageError, match="ranks layouts over GPUs"):
         CliRunner().invoke(app, ["plan", *on_a_cpu, "--search"], catch_exceptions=False)
+
+
+def test_a_format_of_unknown_speed_is_planned_without_it() -> None:
+    request = make_request("cpt", hardware="4xb200", precision="nvfp4-emulated")
+    plan = make_plan(request, configuration_of(request))
+    assert plan.fits and plan.time is None and plan.hours is None
+    assert "nothing is known of the speed of nvfp4-emulated on a GPU" in short(plan)
+    assert "copies of the emulation" in {part.name for part in plan.stages[0].parts}
+
+
+def test_fp32_that_does_not_fit_may_be_bf16() -> None:
+    wanted = dataclasses.replace(four_b200(peft="lora", precision="bf16"), format=format_named("fp32"))
+    assert judge(wanted).word == TOO_LARGE
+    assert all(change.tokens_per_second for change in changes(wanted))
+    assert "precision bf16" in {change.about for change in changes(wanted, most=20)}
