@@ -43,6 +43,9 @@ def picture(plan: Plan) -> str:
         axes.axvline(
             memory, color="black", linewidth=1.5, label=f"{plan.configuration.gpu.name.upper()}, {memory:.0f} GB"
         )
+    if any(stage.step.bytes for stage in plan.stages):
+        peaks = [stage.optimizer_step / 1e9 for stage in plan.stages]
+        axes.plot(peaks, labels, "kD", markersize=5, label="all of it in the optimizer's step")
     axes.invert_yaxis()
     axes.set_xlabel("GB in the forward and backward passes")
     figure.legend(loc="outside lower center", ncols=4, fontsize="small", frameon=False)
