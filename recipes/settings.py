@@ -177,13 +177,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file.
 
     Raises:
-        UsageError: the file is missing, no YAML, or no mapping.
+        UsageError: the file is missing, no UTF-8 text, no YAML, or no mapping.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"no configuration file at {path}") from None
-    except yaml.YAMLError as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text, from byte {error.start} on") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that the calendar does not have
         raise UsageError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f"{path} must hold 'key: value' lines")
@@ -222,9 +224,12 @@ def _typed(value: Any, hint: Any, key: str, place: str) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if value is None and "None" in text:
         return None
-    if ("bool" in text and isinstance(value, bool)) or (text.startswith("dict") and isinstance(value, dict)):
+    if "bool" in text and isinstance(value, bool):
         return value
-    if "list" in text:
+    if text.startswith("dict"):  # before str, which stands in dict[str, ...]
+        if isinstance(value, dict):
+            return value
+    elif "list" in text:
         if isinstance(value, list):
             return [_typed(item, str if "str" in text else float, key, place) for item in value]
     elif "str" in text and isinstance(value, str):

@@ -68,6 +68,10 @@ class SlurmCorpus:
         _seconds(self.time)
         if min(self.parts, self.cpus_per_task) < 1:
             raise UsageError("parts and cpus_per_task must be at least 1")
+        if self.retries < 0:
+            raise UsageError("retries can't be negative")
+        if self.at_once is not None and self.at_once < 1:
+            raise UsageError("at_once must be at least 1, or null")
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,11 @@ class Slurm:
             raise UsageError("set account to what this cluster's sbatch --account takes")
         if self.ssh_host and not (self.ssh_user and self.ssh_job_dir and self.repository):
             raise UsageError("with ssh_host, set ssh_user, ssh_job_dir and repository too")
-        for mount in self.container_mounts:
-            if mount.count(":") not in (1, 2):
-                raise UsageError(f"container_mounts: '{mount}' must be FROM:TO")
+        _check_absolute(self, "repository", "ssh_job_dir")
+        _check_mounts("container_mounts", self.container_mounts)
+        for name, value in self.sbatch.items():
+            if value is not None and not isinstance(value, (str, int, float)):
+                raise UsageError(f"sbatch: {name} can't be {value!r}")
 
     @property
     def place(self) -> str | None:
@@ -125,9 +131,8 @@ class Docker:
 
     def __post_init__(self) -> None:
         _check_common(self)
-        for volume in self.volumes:
-            if volume.count(":") not in (1, 2):
-                raise UsageError(f"volumes: '{volume}' must be FROM:TO")
+        _check_absolute(self, "repository")
+        _check_mounts("volumes", self.volumes)
 
 
 @dataclass(frozen=True)
@@ -150,8 +155,7 @@ class Skypilot:
 
     def __post_init__(self) -> None:
         _check_common(self)
-        if not self.folder.startswith("/"):
-            raise UsageError(f"folder must be an absolute path there, not '{self.folder}'")
+        _check_absolute(self, "folder")
         for there, here in self.file_mounts.items():
             if not Path(str(here)).exists():
                 raise UsageError(f"file_mounts: nothing at {here} to be sent to {there}")
@@ -180,12 +184,13 @@ def load_executor(name: str | Path) -> Executor:
         path = named_file("executor", FOLDER, str(name))
     values = read_yaml(path)
     kind = values.pop("kind", None)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise UsageError(f"{path}: kind must be one of {', '.join(KINDS)}.{did_you_mean(str(kind), KINDS)}")
     sections = {}
     if kind == "slurm":
         for section, settings in _SECTIONS.items():
-            given = values.pop(section, None) or {}
+            given = values.pop(section, None)
+            given = {} if given is None else given
             if not isinstance(given, dict):
                 raise UsageError(f"{path}: {section} must hold 'key: value' lines")
             sections[section] = _located(path, settings, given, f"{section}: ")
@@ -222,6 +227,19 @@ def _check_common(settings: Any) -> None:
 def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise UsageError(f"unknown {name} '{value}'.{did_you_mean(value, known)}")
+
+
+def _check_absolute(settings: Any, *names: str) -> None:
+    for name in names:
+        path = getattr(settings, name)
+        if path is not None and not path.startswith("/"):
+            raise UsageError(f"{name} must be an absolute path there, not '{path}'")
+
+
+def _check_mounts(name: str, mounts: list[str]) -> None:
+    for mount in mounts:
+        if mount.count(":") not in (1, 2) or not mount.split(":")[1].startswith("/"):
+            raise UsageError(f"{name}: '{mount}' must be FROM:TO, and TO an absolute path")
 
 
 def _seconds(time: str) -> int:

@@ -74,6 +74,22 @@ def test_an_unknown_key_gets_the_nearest_one_suggested(tmp_path: Path) -> None:
         load_stage("cpt", write(tmp_path, learning_rat=1.0))
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("# Größe\n".encode("latin-1"), "cpt.yaml is not UTF-8 text, from byte 4 on"),
+        (b"seed: 2026-13-01\n", "cpt.yaml is not valid YAML: month must be in 1..12"),
+        (b"seed: [1\n", "cpt.yaml is not valid YAML: "),
+        (b"seed\n", "cpt.yaml must hold 'key: value' lines"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_its_name(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "cpt.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=sentence):
+        load_stage("cpt", path)
+
+
 def test_missing_keys_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="missing validate_every, seed"):
         load_stage("cpt", write(tmp_path, seed=None, validate_every=None))

@@ -64,6 +64,16 @@ def test_an_executor_has_a_name_or_is_a_file(tmp_path: Path) -> None:
         ({"code": "comit"}, "unknown code 'comit'"),
         ({"container_mounts": "/a:/a"}, "container_mounts can't be"),
         ({"container_mounts": ["/a"]}, "'/a' must be FROM:TO"),
+        ({"container_mounts": ["/a:b"]}, "'/a:b' must be FROM:TO, and TO an absolute path"),
+        ({"kind": ["slurm"]}, "kind must be one of local, slurm, docker, skypilot"),
+        ({"env": "NCCL_DEBUG=INFO"}, "env can't be 'NCCL_DEBUG=INFO'"),
+        ({"sbatch": "--reservation=eurlex"}, "sbatch can't be '--reservation=eurlex'"),
+        ({"sbatch": {"reservation": ["eurlex"]}}, r"sbatch: reservation can't be \['eurlex'\]"),
+        ({"corpus": []}, "corpus must hold 'key: value' lines"),
+        ({"corpus__at_once": 0}, "corpus: at_once must be at least 1, or null"),
+        ({"corpus__retries": -1}, "corpus: retries can't be negative"),
+        ({"repository": "eurlex"}, "repository must be an absolute path there, not 'eurlex'"),
+        ({"ssh_job_dir": "~/jobs"}, "ssh_job_dir must be an absolute path there, not '~/jobs'"),
         ({"env": {"nccl_debug": "INFO"}}, "env: 'nccl_debug' must be in capitals"),
         ({"env": {"NCCL_DEBUG": True}}, "env: NCCL_DEBUG can't be True; put it in quotes"),
         ({"ssh_host": "cluster"}, "with ssh_host, set ssh_user, ssh_job_dir and repository"),
@@ -76,8 +86,20 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, changes: dict[str,
     assert str(caught.value).count("mine.yaml") == 1
 
 
+def test_a_container_needs_mounts_and_a_repository_with_absolute_paths(tmp_path: Path) -> None:
+    for changes, message in (
+        ({"volumes": "/data:/data"}, "volumes can't be '/data:/data'"),
+        ({"volumes": ["/data"]}, "volumes: '/data' must be FROM:TO"),
+        ({"repository": "eurlex"}, "repository must be an absolute path there, not 'eurlex'"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            load_executor(written(tmp_path, "docker", **changes))
+
+
 def test_what_skypilot_is_to_send_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing at no/such to be sent to /data"):
         load_executor(written(tmp_path, "skypilot", file_mounts={"/data": "no/such"}))
     with pytest.raises(UsageError, match="folder must be an absolute path there, not 'data'"):
         load_executor(written(tmp_path, "skypilot", folder="data"))
+    with pytest.raises(UsageError, match="file_mounts can't be '/data:data'"):
+        load_executor(written(tmp_path, "skypilot", file_mounts="/data:data"))
