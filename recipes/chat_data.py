@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,20 @@ from recipes.packing import PackedChats, write_packed
 class AnswerOnlyChatDataset(GPTSFTChatDataset):
     """NeMo's chat dataset without the end-of-text token it appends.
 
-    A Llama-3 chat ends in ``<|eot_id|>``. NeMo adds ``<|end_of_text|>`` behind it, with loss, and so would teach the
-    model to go on after its turn.
+    A Llama-3 chat ends in ``<|eot_id|>``. Behind it NeMo adds the tokenizer's own end with loss, where that is another
+    one: with the base models' ``<|end_of_text|>`` it would teach the model to go on after its turn. The instruct models'
+    tokenizers end in ``<|eot_id|>`` as well; nothing is added then, and the end of the turn stays.
     """
+
+    @cached_property
+    def _ends_by_itself(self) -> bool:
+        """Whether the chat template ends an answer with the tokenizer's own end, so that NeMo adds none."""
+        chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}]
+        return bool(self.tokenizer.tokenizer.apply_chat_template(chat)[-1] == self.tokenizer.eos_id)
 
     def _process_example(self, example: dict[str, Any]) -> dict[str, Any]:
         result = super()._process_example(example)
-        if result["input_ids"][-1] == self.tokenizer.eos_id:
+        if not self._ends_by_itself and result["input_ids"][-1] == self.tokenizer.eos_id:
             for key in ("input_ids", "loss_mask", "answer_ids"):
                 result[key] = result[key][:-1]
         return result

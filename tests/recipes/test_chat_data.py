@@ -27,14 +27,19 @@ pytestmark = pytest.mark.usefixtures("nemo_on_cpu")
 HEADER = "<|start_header_id|>{}<|end_header_id|>\n\n"
 
 
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Tiny) -> Any:
-    """NeMo's tokenizer of the checkpoint, with the template that marks the assistant's turns."""
+@pytest.fixture(scope="module", params=["<|end_of_text|>", "<|eot_id|>"])
+def tokenizer(tiny: Tiny, request: pytest.FixtureRequest) -> Any:
+    """NeMo's tokenizer of the checkpoint, with the template that marks the assistant's turns.
+
+    Llama 3's base models end a text with ``<|end_of_text|>``, the instruct ones of 3.1 and 3.3 with ``<|eot_id|>``.
+    """
     import fiddle as fdl
 
     from recipes import model
 
-    return fdl.build(model.tokenizer(tiny.nemo))
+    config = model.tokenizer(tiny.nemo)
+    config.eos_token = request.param
+    return fdl.build(config)
 
 
 def dataset(path: Path, tokenizer: Any, length: int = 256) -> Any:
@@ -121,15 +126,16 @@ def test_no_end_of_text_follows_the_end_of_turn(tokenizer: Any, tmp_path: Path) 
     assert text.count("<|begin_of_text|>") == 1
 
 
-def test_nemos_own_dataset_would_append_it_with_loss(tokenizer: Any, tmp_path: Path) -> None:
+def test_nemos_own_dataset_would_append_the_tokenizers_other_end_with_loss(tokenizer: Any, tmp_path: Path) -> None:
     # the reason for AnswerOnlyChatDataset
     from nemo.collections.llm.gpt.data.core import GPTSFTChatDataset
 
     path = tmp_path / "chats.jsonl"
     path.write_text(chat(*GOOD) + "\n", encoding="utf-8")
     item = GPTSFTChatDataset(str(path), tokenizer, max_seq_length=256, sanity_check_dist_workers=False)[0]
-    assert item["input_ids"][-1] == tokenizer.eos_id
-    assert bool(item["loss_mask"][-1])
+    added = tokenizer.tokenizer.eos_token != "<|eot_id|>"
+    text = with_marks(tokenizer.tokenizer, item["input_ids"].tolist(), item["loss_mask"].tolist())
+    assert text.endswith("<|eot_id|><|end_of_text|>⟧" if added else f"{ANSWER['content']}<|eot_id|>⟧")
 
 
 def test_in_a_batch_the_mask_stands_at_the_labels_and_not_on_padding(tokenizer: Any, tmp_path: Path) -> None:

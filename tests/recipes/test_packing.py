@@ -22,14 +22,16 @@ LENGTH = 128
 CHATS = 40
 
 
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Tiny) -> Any:
-    """NeMo's tokenizer of the checkpoint, with the template that marks the assistant's turns."""
+@pytest.fixture(scope="module", params=["<|end_of_text|>", "<|eot_id|>"])
+def tokenizer(tiny: Tiny, request: pytest.FixtureRequest) -> Any:
+    """NeMo's tokenizer of the checkpoint, with the template that marks the assistant's turns; base and instruct."""
     import fiddle as fdl
 
     from recipes import model
 
-    return fdl.build(model.tokenizer(tiny.nemo))
+    config = model.tokenizer(tiny.nemo)
+    config.eos_token = request.param
+    return fdl.build(config)
 
 
 def module(tokenizer: Any, source: Path, prepared: Path, **settings: Any) -> Any:
@@ -100,7 +102,7 @@ def packed_chats(item: dict[str, Any]) -> list[tuple[tuple[int, ...], tuple[int,
     return chats
 
 
-def test_every_chat_is_in_one_sequence_once_and_whole_with_its_mask(data: Any) -> None:
+def test_every_chat_is_in_one_sequence_once_and_whole_with_its_mask(data: Any, tokenizer: Any) -> None:
     packed = data._create_dataset(data.train_path_packed)
     alone = data._unpacked(data.train_path)
     wanted = [
@@ -110,6 +112,8 @@ def test_every_chat_is_in_one_sequence_once_and_whole_with_its_mask(data: Any) -
     found = [pair for number in range(len(packed)) for pair in packed_chats(packed[number])]
     assert len(wanted) == CHATS > 2 * len(packed)
     assert sorted(found) == sorted(wanted)
+    end = tokenizer.tokenizer.convert_tokens_to_ids("<|eot_id|>")
+    assert all(trained[-1] == ids[-1] == end for ids, trained in found)  # the end of its turn is learnt
     assert found != wanted  # shuffled before they were packed
     report = json.loads((data.dataset_root / "report.json").read_text())["packing"]
     assert (report["train"]["sequences"], report["train"]["chats"]) == (len(packed), CHATS)
