@@ -25,11 +25,11 @@ from recipes.packing import PackedChats, write_packed
 
 
 class AnswerOnlyChatDataset(GPTSFTChatDataset):
-    """NeMo's chat dataset without the end-of-text token it appends.
+    """NeMo's chat dataset without the end-of-text token that it appends.
 
     A Llama-3 chat ends in ``<|eot_id|>``. Behind it NeMo adds the tokenizer's own end with loss, where that is another
-    one: with the base models' ``<|end_of_text|>`` it would teach the model to go on after its turn. The instruct models'
-    tokenizers end in ``<|eot_id|>`` as well; nothing is added then, and the end of the turn stays.
+    one: with the base models' ``<|end_of_text|>`` it would teach the model to go on after its turn. The end of the
+    instruct models' tokenizers is ``<|eot_id|>`` as well; nothing is added then, and the end of the turn stays.
     """
 
     @cached_property
