@@ -2,8 +2,10 @@
 
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
+import errno
 import fcntl
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from preprocessing.errors import RecipeError
 
 LAUNCHER_VARIABLE = "EURLEX_LAUNCHER_PID"
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)  # Lustre with `noflock`, NFS without its lock manager
 _PATIENCE = 20.0  # seconds that a new run waits for the ranks of a killed one to notice and go
 
 
@@ -67,6 +70,15 @@ def lock_folder(folder: Path) -> int:
                     "another --output"
                 ) from None
             time.sleep(0.2)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                os.close(descriptor)
+                raise
+            print(
+                f"{folder} is on a file system without locks ({error.strerror}): nothing keeps a second run out of it",
+                file=sys.stderr,
+            )
+            return descriptor
         else:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)

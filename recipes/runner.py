@@ -45,7 +45,7 @@ def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
     console = folder / CONSOLE_LOG
     if node == 0:
         (folder / "recipe.txt").write_text(f"{recipe!r}\n", encoding="utf-8")
-        console.write_text("", encoding="utf-8")
+        console.touch()
     jobs = folder / "logs" / "nemo_run" / (f"node{node}" if nodes > 1 else "")
     # torchrun is started by name, and an interpreter that was called by its path has not put its folder on PATH
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -145,9 +145,11 @@ def _for_gpus(recipe: run.Partial) -> dict[str, str]:
 def _shown(console: Path) -> Iterator[None]:
     """Copy what rank 0 writes to ``console`` to standard error while the block runs."""
     done = threading.Event()
+    begin = console.stat().st_size  # before it stands what earlier starts of the run said
 
     def follow() -> None:
         with console.open(encoding="utf-8", errors="replace") as stream:
+            stream.seek(begin)
             while True:
                 last = done.wait(0.2)
                 if text := stream.read():

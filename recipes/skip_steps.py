@@ -28,6 +28,7 @@ class SkipNonFinite(Callback):
         self.stop_after = stop_after
         self._optimizer: Any = None
         self._skipped = False
+        self._norm = 0.0
         self._in_a_row = 0
         self._in_all = 0
 
@@ -39,14 +40,21 @@ class SkipNonFinite(Callback):
             self._watch(megatron)
 
     def _watch(self, megatron: Any) -> None:
-        prepare = megatron.prepare_grads
+        prepare, step = megatron.prepare_grads, megatron.step
 
         def prepare_grads() -> bool:
             # True makes Megatron's step() return without having changed anything
-            self._skipped = bool(prepare()) or not math.isfinite(float(megatron.get_grad_norm()))
+            overflow = bool(prepare())
+            self._norm = math.nan if overflow else float(megatron.get_grad_norm())
+            self._skipped = not math.isfinite(self._norm)
             return self._skipped
 
-        megatron.prepare_grads = prepare_grads
+        def step_with_norm() -> tuple[bool, Any, Any]:
+            done, norm, zeros = step()
+            # a step that was left out returns no norm; NeMo then logs none, and the one before would be read again
+            return done, self._norm if self._skipped else norm, zeros
+
+        megatron.prepare_grads, megatron.step = prepare_grads, step_with_norm
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Count and tell; raises RecipeError, on every rank, after too many in a row."""

@@ -13,6 +13,7 @@ from preprocessing.errors import RecipeError, UsageError
 from recipes.checkpoints import best_checkpoint, finished_checkpoints, newest_checkpoint, step_of
 from recipes.hardware import Hardware
 from recipes.metrics import read_metrics
+from recipes.monitoring.console import number
 from recipes.quiet import import_nemo
 from recipes.request import Request
 from tools.adapters import has_adapters
@@ -22,7 +23,7 @@ from tools.run_state import prepare_folder, raise_if_stopped
 
 @dataclass(frozen=True)
 class RunSummary:
-    """How a training run ended. Losses are mean cross-entropy a token; None where no step was done or validated."""
+    """How a training run ended. Losses are mean cross-entropy a token; None where nothing was done, or no number."""
 
     stage: str
     folder: str
@@ -38,8 +39,8 @@ class RunSummary:
     def text(self) -> str:
         """What a person sees at the end."""
         lines = [f"{self.stage}: {self.steps} steps in {self.folder}"]
-        if self.first_loss is not None:
-            lines.append(f"  training loss    {self.first_loss:.4f} -> {self.last_loss:.4f}")
+        if (self.first_loss, self.last_loss) != (None, None):
+            lines.append(f"  training loss    {number(self.first_loss, '.4f')} -> {number(self.last_loss, '.4f')}")
         if self.validation_loss is not None:
             lines.append(f"  validation loss  {self.validation_loss:.4f}")
         lines.append(f"  checkpoint       {self.checkpoint}")

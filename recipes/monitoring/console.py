@@ -24,7 +24,7 @@ def say(folder: Path, text: str) -> None:
 def step_line(stage: str, record: dict[str, Any], last: int, seconds_left: float) -> str:
     """Return the line of one step: percent, loss, rate, MFU where it means something, memory, time left."""
     step = record["step"]
-    parts = [f"{stage}  {step / last:4.0%}", f"step {step}/{last}", f"loss {_number(record['loss'], '.4f')}"]
+    parts = [f"{stage}  {step / last:4.0%}", f"step {step}/{last}", f"loss {number(record['loss'], '.4f')}"]
     if record.get("gradient_norm") is not None:
         parts.append(f"grad {record['gradient_norm']:.2f}")
     parts.append(f"{record['tokens_per_second']:,.0f} tok/s")
@@ -38,11 +38,11 @@ def step_line(stage: str, record: dict[str, Any], last: int, seconds_left: float
 def validation_line(stage: str, record: dict[str, Any]) -> str:
     """Return the line of a validation's ``record``, with the loss of each language."""
     line = (
-        f"{stage}  validation  step {record['step']}  loss {_number(record['validation_loss'], '.4f')}  "
-        f"perplexity {_number(record['perplexity'], '.2f')}"
+        f"{stage}  validation  step {record['step']}  loss {number(record['validation_loss'], '.4f')}  "
+        f"perplexity {number(record['perplexity'], '.2f')}"
     )
     languages = record.get("validation_loss_by_language") or {}
-    return line + "".join(f"  {name} {_number(loss, '.4f')}" for name, loss in languages.items())
+    return line + "".join(f"  {name} {number(loss, '.4f')}" for name, loss in languages.items())
 
 
 def duration(seconds: float) -> str:
@@ -55,5 +55,6 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _number(value: float | None, form: str) -> str:
+def number(value: float | None, form: str) -> str:
+    """Return ``value`` in ``form``; None stands for what was no number."""
     return "not a number" if value is None else format(value, form)

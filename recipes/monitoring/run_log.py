@@ -61,6 +61,8 @@ class RunLog(Callback):
         self._peak = peak_tflops(self.chip, self.precision)
         self._utilisation = Utilisation()
         seen = max((record["step"] for record in metrics.read_metrics(run)), default=0)
+        if torn := metrics.torn_lines(run):
+            say(run, f"{torn} lines of {run / metrics.FILE} are no records (a full disk, a kill) and are left out")
         metrics.forget_after(run, trainer.global_step)
         for logger in own_loggers(trainer):
             logger.begin(trainer.global_step, seen)
@@ -74,8 +76,10 @@ class RunLog(Callback):
         """Record one step."""
         if not trainer.is_global_zero:
             return
+        # looking at the numbers waits for the GPU, which is still at the optimizer's step when its call returns
+        logged = {name: _finite(float(value)) for name, value in trainer.callback_metrics.items()}
         now = time.monotonic()
-        record = self._record(trainer, now - self._step_started)
+        record = self._record(trainer, logged, now - self._step_started)
         keep(Path(self.folder), record)
         for logger in own_loggers(trainer):
             logger.record(shown(record), record["step"])
@@ -104,8 +108,7 @@ class RunLog(Callback):
             logger.record({name: value for name, value in values.items() if value is not None}, record["step"])
         say(Path(self.folder), validation_line(self.stage, record))
 
-    def _record(self, trainer: Any, seconds: float) -> dict[str, Any]:
-        logged = {name: _finite(float(value)) for name, value in trainer.callback_metrics.items()}
+    def _record(self, trainer: Any, logged: dict[str, float | None], seconds: float) -> dict[str, Any]:
         rate = self._tokens / seconds
         each = rate / trainer.world_size
         record = {

@@ -51,4 +51,7 @@ def load_monitoring(path: Path = FILE) -> Monitoring:
     Raises:
         UsageError: the file is missing, no YAML, or has an unknown, missing or ill-typed key.
     """
-    return checked(Monitoring, read_yaml(path), path)
+    values = read_yaml(path)
+    if values.get("wandb") is False:  # as YAML reads `off`
+        values["wandb"] = "off"
+    return checked(Monitoring, values, path)

@@ -150,7 +150,7 @@ class RunReport(Callback):
 
     def _write(self, trainer: Any) -> None:
         # a run that failed before its first step has nothing to tell
-        if not trainer.is_global_zero or not read_metrics(Path(self.folder)):
+        if not trainer.is_global_zero or not any("loss" in record for record in read_metrics(Path(self.folder))):
             return
         from recipes.monitoring.report import write_report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -46,6 +47,21 @@ def test_a_second_run_is_refused_and_waits_for_one_that_is_being_killed(
     finally:
         first.kill()
         first.communicate()
+
+
+def test_a_file_system_without_locks_is_told_and_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(run_guard.fcntl, "flock", flock)
+    for number in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+        os.close(run_guard.lock_folder(tmp_path))
+        assert f"is on a file system without locks ({os.strerror(number)})" in capsys.readouterr().err
+    number = errno.EIO
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        run_guard.lock_folder(tmp_path)
 
 
 def test_a_rank_ends_when_its_launcher_is_gone(tmp_path: Path) -> None:

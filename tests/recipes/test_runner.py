@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from recipes.runner import _environment, _named_plainly
+from recipes.monitoring.console import CONSOLE_LOG, say
+from recipes.runner import _environment, _named_plainly, _shown
 
 
 def recipe(accelerator: str = "gpu", tensor: int = 1, context: int = 1) -> Any:
@@ -29,6 +30,16 @@ def test_nemo_run_gets_a_path_that_needs_no_quotes(tmp_path: Path) -> None:
         (plain / "log").write_text("said")
     assert (folder / "log").read_text() == "said"
     assert not plain.exists()
+
+
+def test_the_lines_of_earlier_starts_are_kept_and_not_shown_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(tmp_path, "of the first start")
+    capsys.readouterr()
+    with _shown(tmp_path / CONSOLE_LOG), (tmp_path / CONSOLE_LOG).open("a") as console:
+        console.write("of the second\n")
+    assert capsys.readouterr().err == "of the second\n"
 
 
 def test_ranks_on_gpus_get_growing_segments_and_where_they_share_a_layer_the_order_of_kernels(

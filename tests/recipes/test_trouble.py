@@ -41,6 +41,15 @@ def test_a_step_with_a_nan_leaves_the_weights_alone_and_is_told(said: dict[str, 
     ]
 
 
+def test_the_record_of_a_skipped_step_has_no_norm_of_another_step(said: dict[str, Any], folder: Path) -> None:
+    norms = {
+        record["step"]: record["gradient_norm"] for record in read_metrics(folder / "once") if "gradient_norm" in record
+    }
+    assert [step for step, norm in norms.items() if norm is None] == [3]
+    alerts = [record for record in read_metrics(folder / "once") if record.get("alert") == "not_a_number"]
+    assert [alert["message"] for alert in alerts] == ["the gradient norm of step 3 is nan"]
+
+
 def test_nans_that_do_not_end_end_the_run_with_its_weights_unharmed(said: dict[str, Any]) -> None:
     assert said["ended"].startswith("the gradients of 5 steps in a row were not finite, up to step 7; go back to")
     first, *others = said["always"][1:]

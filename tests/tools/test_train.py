@@ -160,6 +160,7 @@ def test_the_summary_says_where_the_loss_went_and_what_comes_next() -> None:
         "  checkpoint       runs/x/checkpoints/step=5",
         "  next             python launch.py export runs/x --output DIR",
     ]
+    assert "6.0000 -> not a number" in RunSummary("cpt", "r", "c", 5, 6.0, None, None, 2.5).text()
     bare = RunSummary("cpt", "runs/x", "c", 0, None, None, None, 0.0)
     assert "loss" not in bare.text()
     assert bare.to_dict()["first_loss"] is None

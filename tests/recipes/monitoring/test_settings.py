@@ -18,6 +18,11 @@ def changed(folder: Path, old: str, new: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("off", ["off", "'off'"])
+def test_wandb_is_off_however_yaml_reads_the_word(tmp_path: Path, off: str) -> None:
+    assert load_monitoring(changed(tmp_path, "wandb: auto", f"wandb: {off}")).wandb == "off"
+
+
 def test_a_gradient_norm_over_ten_is_worth_an_alert() -> None:
     assert load_monitoring().gradient_norm == 10.0
 
