@@ -6,6 +6,7 @@ Layout of a run: ``RUN/checkpoints/step=<n>/{weights,context,manifest.json}``; w
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from pathlib import Path
@@ -58,7 +59,8 @@ def best_checkpoint(run: Path) -> Path | None:
     losses = {
         record["step"]: record["validation_loss"]
         for record in read_metrics(run)
-        if isinstance(record.get("validation_loss"), float)
+        # of a NaN none is smaller, and none larger
+        if isinstance(record.get("validation_loss"), float) and math.isfinite(record["validation_loss"])
     }
     validated = [path for path in finished_checkpoints(run) if step_of(path) in losses]
     return min(validated, key=lambda path: losses[step_of(path)], default=None)

@@ -130,13 +130,13 @@ def assert_weights(trainer: Any, checkpoint: Path, vocab_size: int) -> int:
     """Compare every parameter of this rank with ``checkpoint``; return how many tensors there were.
 
     Raises:
-        RecipeError: names the first tensors that differ.
+        RecipeError: names the first tensors that differ; or there was nothing to compare.
     """
     from megatron.core import dist_checkpointing
-    from megatron.core.dist_checkpointing.mapping import ShardedTensor, ShardedTensorFactory
 
-    state = trainer.strategy.megatron_parallel.sharded_state_dict()
-    live = {name: value for name, value in state.items() if isinstance(value, (ShardedTensor, ShardedTensorFactory))}
+    live = dict(_tensors(trainer.strategy.megatron_parallel.sharded_state_dict()))
+    if not live:
+        raise RecipeError(f"this rank has no tensor to compare with those of {checkpoint}: NeMo's state has changed")
     # one load of everything, on the host: a load is a collective, and pipeline stages hold different tensors
     wanted = {
         name: dataclasses.replace(tensor, data=torch.empty_like(tensor.data, device="cpu"))
@@ -154,6 +154,17 @@ def assert_weights(trainer: Any, checkpoint: Path, vocab_size: int) -> int:
             "the run would have trained from other weights"
         )
     return len(live)
+
+
+def _tensors(state: dict[str, Any], parents: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield names and tensors of a sharded state; with a virtual pipeline NeMo's has a dict for each piece of it."""
+    from megatron.core.dist_checkpointing.mapping import ShardedTensor, ShardedTensorFactory
+
+    for name, value in state.items():
+        if isinstance(value, dict):
+            yield from _tensors(value, f"{parents}{name}.")
+        elif isinstance(value, (ShardedTensor, ShardedTensorFactory)):
+            yield f"{parents}{name}", value
 
 
 def _rows_of_vocabulary(tensor: Any, vocab_size: int) -> int:

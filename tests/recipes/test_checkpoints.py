@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,23 +113,23 @@ def test_damage_is_named_and_the_checkpoint_before_is_taken(
 
 def test_a_step_or_the_best_can_be_chosen(checkpoints: Path) -> None:
     run = checkpoints.parent
-    for step, loss in ((10, 3.0), (20, 2.0), (30, 2.5)):
+    for step, loss in ((5, math.nan), (10, 3.0), (20, 2.0), (30, 2.5)):
         described(checkpoints / f"step={step}", size=10)
         metrics.append(run, {"step": step, "loss": 1.0})
         metrics.append(run, {"step": step, "validation_loss": loss})
     metrics.append(run, {"step": 25, "validation_loss": 0.1})  # nothing was saved there
     assert best_checkpoint(run) == chosen_checkpoint(run, "best") == checkpoints / "step=20"
     assert chosen_checkpoint(run, "10") == checkpoints / "step=10"
-    with pytest.raises(UsageError, match=r"has no checkpoint of step 11; it has: 10, 20, 30"):
+    with pytest.raises(UsageError, match=r"has no checkpoint of step 11; it has: 5, 10, 20, 30"):
         chosen_checkpoint(run, "11")
     cut(checkpoints / "step=20" / "weights" / "__0_0.distcp")
     assert chosen_checkpoint(run, "best") == checkpoints / "step=30"
     with pytest.raises(
-        UsageError, match=r"step=20 can't be used: weights/__0_0.distcp has 9 bytes of 10; whole ones: 10"
+        UsageError, match=r"step=20 can't be used: weights/__0_0.distcp has 9 bytes of 10; whole ones: 5, 10"
     ):
         chosen_checkpoint(run, "20")
     (run / metrics.FILE).unlink()
-    with pytest.raises(UsageError, match=r"has a validation loss; choose a step: 10, 30"):
+    with pytest.raises(UsageError, match=r"has a validation loss; choose a step: 5, 10, 30"):
         chosen_checkpoint(run, "best")
 
 

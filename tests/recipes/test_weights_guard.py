@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from recipes.weights_guard import moved_too_far, sampled
+from preprocessing.errors import RecipeError
+from recipes.weights_guard import assert_weights, moved_too_far, sampled
 
 RATE, DECAY = 1e-4, 0.01
 
@@ -106,3 +108,44 @@ def test_a_weight_that_is_elsewhere_or_no_number_is_lost(value: float) -> None:
 def test_a_large_tensor_is_sampled_from_end_to_end() -> None:
     sample = sampled(torch.arange(100_000).reshape(100, 1000))
     assert (len(sample), sample[0], sample[-1]) == (256, 0, 99_999)
+
+
+@pytest.fixture
+def one_process() -> Iterator[None]:
+    """A process group of this process alone, which reading a checkpoint takes."""
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def running(state: dict[str, Any]) -> Any:
+    """What the guard asks a trainer for: the sharded state of its model."""
+    model = SimpleNamespace(sharded_state_dict=lambda: state)
+    return SimpleNamespace(strategy=SimpleNamespace(megatron_parallel=model))
+
+
+@pytest.mark.usefixtures("nemo_on_cpu", "one_process")
+def test_the_pieces_of_a_virtual_pipeline_are_compared_and_none_at_all_is_no_proof(tmp_path: Path) -> None:
+    from megatron.core import dist_checkpointing
+    from megatron.core.dist_checkpointing.mapping import ShardedTensor
+
+    weights = torch.arange(6.0).reshape(2, 3)
+
+    def layers(*values: torch.Tensor) -> dict[str, Any]:
+        """NeMo's state of a model in as many pieces (megatron_parallel.py:771); all layers are one tensor on disk."""
+        return {
+            f"model_{piece}": {
+                "layers.0.weight": ShardedTensor.from_rank_offsets(
+                    "layers.weight", value, (0, piece, len(values)), prepend_axis_num=1
+                )
+            }
+            for piece, value in enumerate(values)
+        }
+
+    (tmp_path / "weights").mkdir()
+    dist_checkpointing.save(layers(*weights), str(tmp_path / "weights"))
+    assert assert_weights(running(layers(*weights)), tmp_path, vocab_size=1) == 2
+    with pytest.raises(RecipeError, match=r"1 of 2 tensors are not those of .*: model_1\.layers\.0\.weight; the run"):
+        assert_weights(running(layers(weights[0], weights[1] + 1)), tmp_path, vocab_size=1)
+    with pytest.raises(RecipeError, match="has no tensor to compare"):
+        assert_weights(running({"model_0": {}}), tmp_path, vocab_size=1)
