@@ -14,12 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import RecipeError, UsageError, did_you_mean
-from recipes.executors.jobs import log_pattern, need_nemo_run
+from recipes.executors.jobs import log_pattern, need_nemo_run, why
 
 COMPLETED, UNKNOWN = "COMPLETED", "UNKNOWN"
 #: Slurm's states of a job that has not ended, the furthest first.
 OPEN = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "RESIZING", "REQUEUED", "PENDING")
 _PERIOD = 30.0
+# How often in a row `--wait` looks without an answer: ten minutes of a controller, or a connection, that is gone.
+_LOOKS = 20
+# What sacct says where nothing is accounted; 127: there is no sacct.
+_NO_ACCOUNTING = "accounting storage is disabled"
+_NO_PROGRAM = 127
+# What Slurm says of a job that is over, and of one that it has forgotten.
+_OVER = ("Invalid job id", "already completing or completed")
 
 
 @dataclass(frozen=True)
@@ -72,22 +79,24 @@ def look_at_job(
 
     Raises:
         UsageError: nothing was submitted under that name from this machine, or NeMo-Run is not installed.
-        RecipeError: the cluster cannot be reached.
+        RecipeError: the cluster cannot be reached, Slurm does not answer, or it does not end the jobs.
     """
     need_nemo_run()
     jobs = _jobs(name)
     tunnel = jobs[0].executor.tunnel  # of all of them: they were submitted at once
     numbers = {job.id: job.handle.rpartition("/")[2] for job in jobs}
-    try:
-        tunnel.connect()
-    except (Exception, SystemExit) as error:  # NeMo-Run ends the process when no key and no password is taken
-        raise RecipeError(f"{tunnel.key} cannot be reached: {error}") from error
     if cancel:
-        tunnel.run(f"scancel {' '.join(numbers.values())}", warn=True)
+        _cancel(tunnel, numbers)
     states = _states(tunnel, numbers)
+    unanswered = 0
     while wait and not JobStates(name, numbers, states, {}).ended:
         time.sleep(period)
-        states = _states(tunnel, numbers)
+        try:
+            states, unanswered = _states(tunnel, numbers), 0
+        except RecipeError:
+            unanswered += 1
+            if unanswered == _LOOKS:
+                raise
     logs = {job.id: _log(tunnel, job, numbers[job.id], lines) for job in jobs} if lines else {}
     tunnel.cleanup()
     return JobStates(name, numbers, states, logs)
@@ -108,16 +117,57 @@ def _jobs(name: str) -> Sequence[Any]:
     return jobs
 
 
+def _ask(tunnel: Any, command: str) -> Any:
+    """Return what became of a command on the cluster, which may have failed; connect first where that is needed.
+
+    Raises:
+        RecipeError: the cluster cannot be reached, or no longer; the next call connects anew.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # NeMo-Run says there that it connects
+            tunnel.connect()
+        done = tunnel.run(command, warn=True)
+    except (Exception, SystemExit) as error:
+        raise RecipeError(f"{tunnel.key} cannot be reached: {why(error)}") from error
+    if done.return_code < 0:  # paramiko's, where the connection ended before the command
+        raise RecipeError(f"the connection to {tunnel.key} was lost")
+    return done
+
+
+def _cancel(tunnel: Any, numbers: dict[str, str]) -> None:
+    done = _ask(tunnel, f"scancel {' '.join(numbers.values())}")
+    said = done.stderr.strip().splitlines()
+    if not done.ok and (not said or any(not _is_over(line) for line in said)):
+        raise RecipeError(f"scancel did not end {', '.join(numbers)}: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _is_over(said: str) -> bool:
+    return any(words in said for words in _OVER)
+
+
 def _states(tunnel: Any, numbers: dict[str, str]) -> dict[str, str]:
-    states = {}
-    for name, number in numbers.items():
-        # the accounting may be off, or not know yet a job that is in the queue
-        rows = tunnel.run(f"sacct -X -n -P -o State -j {number}", warn=True).stdout.split("\n")
-        found = [row.split()[0] for row in rows if row.strip()]
-        if not found:
-            found = tunnel.run(f"squeue -h -o %T -j {number}", warn=True).stdout.split()
-        states[name] = _together(found)
-    return states
+    return {name: _together(_found(tunnel, number)) for name, number in numbers.items()}
+
+
+def _found(tunnel: Any, number: str) -> Sequence[str]:
+    """Return the states of a job's elements; none when Slurm has forgotten it.
+
+    Raises:
+        RecipeError: those who would know do not answer.
+    """
+    account = _ask(tunnel, f"sacct -X -n -P -o State -j {number}")
+    found = [row.split()[0] for row in account.stdout.split("\n") if row.strip()]
+    if account.ok and found:
+        return found
+    # the accounting may be off, or not know yet a job that is in the queue
+    queue = _ask(tunnel, f"squeue -h -t all -o %T -j {number}")
+    if queue.ok and queue.stdout.split():
+        return list(queue.stdout.split())
+    off = account.return_code == _NO_PROGRAM or _NO_ACCOUNTING in account.stderr
+    for answer, known in ((queue, _is_over(queue.stderr)), (account, off)):
+        if not (answer.ok or known):
+            raise RecipeError(f"Slurm does not say what became of job {number}: {answer.stderr.strip()}")
+    return []
 
 
 def _together(states: Sequence[str]) -> str:
@@ -131,4 +181,4 @@ def _together(states: Sequence[str]) -> str:
 
 def _log(tunnel: Any, job: Any, number: str, lines: int) -> str:
     newest = f"ls -t {log_pattern(job, number)} 2> /dev/null | head -n 1"
-    return str(tunnel.run(f'log=$({newest}); test -z "$log" || tail -n {lines} "$log"', warn=True).stdout).rstrip("\n")
+    return str(_ask(tunnel, f'log=$({newest}); test -z "$log" || tail -n {lines} "$log"').stdout).rstrip("\n")

@@ -231,10 +231,16 @@ def _connect(tunnel: Any, slurm: Slurm) -> None:
     try:
         tunnel.connect()
     except (Exception, SystemExit) as error:  # NeMo-Run ends the process when no key and no password is taken
-        reason = "it takes no key of yours" if isinstance(error, SystemExit) else error
         raise RecipeError(
-            f"{slurm.place} cannot be reached ({reason}); `ssh {port}{slurm.place} true` must work first"
+            f"{slurm.place} cannot be reached ({why(error)}); `ssh {port}{slurm.place} true` must work first"
         ) from error
+
+
+def why(error: BaseException) -> str:
+    """Return the reason of a connection's failure; a bare EOFError has no words."""
+    if isinstance(error, SystemExit):
+        return "it takes no key of yours"
+    return str(error) or type(error).__name__
 
 
 def _outside(path: str, slurm: Slurm) -> str | None:

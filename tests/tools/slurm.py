@@ -77,15 +77,23 @@ exit $ended
 SCONTROL = """#!/usr/bin/env bash
 if [[ $1 == requeue ]]; then touch "$FAKE/requeue.$2"; else echo here; fi
 """
-# `-j NUMBER` stands last
+# `-j NUMBER` stands last. With $FAKE/drop, the first that is asked ends the process of sshd that serves it; with a file
+# of that name, accounting or controller complain with its words.
 SACCT = """#!/usr/bin/env bash
-[[ -e $FAKE/no_accounting ]] && { echo "Slurm accounting storage is disabled" >&2; exit 1; }
+if [[ -e $FAKE/drop ]]; then
+    rm "$FAKE/drop"; pid=$$
+    until [[ $(ps -o comm= -p "$pid") == *sshd* ]]; do pid=$(ps -o ppid= -p "$pid" | tr -d ' '); done
+    kill -9 "$pid"
+fi
+[[ -e $FAKE/no_accounting ]] && { cat "$FAKE/no_accounting" >&2; exit 1; }
 sed -n "s/^${@: -1}|//p" "$FAKE/states" 2> /dev/null
 """
 SQUEUE = """#!/usr/bin/env bash
-cat "$FAKE/queue" 2> /dev/null
+[[ -e $FAKE/no_controller ]] && { cat "$FAKE/no_controller" >&2; exit 1; }
+cat "$FAKE/queue" 2> /dev/null || true
 """
 SCANCEL = """#!/usr/bin/env bash
+[[ -e $FAKE/no_cancel ]] && { cat "$FAKE/no_cancel" >&2; exit 1; }
 echo "$*" >> "$FAKE/cancelled"
 """
 PROGRAMS = {"sbatch": SBATCH, "srun": SRUN, "scontrol": SCONTROL, "sacct": SACCT, "squeue": SQUEUE, "scancel": SCANCEL}

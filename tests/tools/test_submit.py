@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from nemo_run import Experiment, Script
 from typer.testing import CliRunner
 
 import launch
@@ -137,36 +136,6 @@ def test_what_was_taken_before_a_refusal_is_named(cluster: Path, nemorun_home: P
     with pytest.raises(RecipeError, match=r"invalid account or partition$"):
         submit("eurlex-sft", [job(slurm, "true\n")], slurm)
     assert not list(nemorun_home.glob("experiments/eurlex-sft/*"))
-
-
-def test_jobs_of_others_are_not_asked_about(nemorun_home: Path, tmp_path: Path) -> None:
-    docker = load_executor(written(tmp_path, "docker"))
-    assert isinstance(docker, Docker)
-    with Experiment("eurlex-cpt", executor=docker_executor(docker), log_level="ERROR") as experiment:
-        experiment.add(Script(inline="true"), executor=docker_executor(docker), name="cpt")
-        experiment._prepare()
-    with pytest.raises(UsageError, match=r"was not sent to Slurm; SkyPilot is asked by `sky queue`"):
-        look_at_job(experiment._id)
-
-
-@pytest.mark.parametrize(
-    ("elements", "queue", "state", "status"),
-    [
-        (["COMPLETED", "FAILED", "RUNNING"], "", "FAILED", 1),
-        (["COMPLETED", "RUNNING", "PENDING"], "", "RUNNING", 0),
-        (["CANCELLED by 1000"], "", "CANCELLED", 1),
-        (["TIMEOUT"], "", "TIMEOUT", 1),
-        ([], "PENDING", "PENDING", 0),
-        ([], "", "UNKNOWN", 1),
-    ],
-)
-def test_the_state_is_slurms_own(cluster: Path, elements: list[str], queue: str, state: str, status: int) -> None:
-    slurm = settings(cluster)
-    made = submit("eurlex-cpt", [job(slurm, "true\n")], slurm)
-    (cluster / "states").write_text("".join(f"101|{element}\n" for element in elements))
-    (cluster / "queue").write_text(queue)
-    found = look_at_job(made.experiment)
-    assert (found.states, found.exit_status) == ({"cpt": state}, status)
 
 
 def test_what_is_not_there_is_refused_before_it_waits_in_a_queue(cluster: Path) -> None:
