@@ -10,6 +10,7 @@ from typing import Any
 
 import nemo_run as run
 from nemo.collections import llm
+from nemo.lightning.pytorch.callbacks.megatron_comm_overlap import MegatronCommOverlapCallback
 
 from recipes import adapters, model, optimizer, precision, run_folder, trainer
 from recipes.callbacks import ValidateAtEnd
@@ -69,6 +70,7 @@ def common(request: Request, steps: int) -> dict[str, Any]:
         run.Config(SeedEachStep, seed=stage.seed),
         run.Config(SkipNonFinite, folder=str(folder)),
         run.Config(ValidateAtEnd),
+        run.Config(MegatronCommOverlapCallback, tp_comm_overlap=False),  # see recipes/trainer.py
         *monitoring.callbacks(request),
         *emulation(request, llama.config),
         *straggler_detection(request),

@@ -110,8 +110,8 @@ def _names_cuda(value: Any) -> bool:
     return isinstance(value, str) and value.split(":")[0] == "cuda"
 
 
-# Fused kernels that exist on CUDA alone. Set in TransformerConfig.__post_init__ and not in the recipe, because both
-# restored checkpoints and NeMo's set_model_parallel_attributes bring them back.
+# Fused kernels, and the like, that exist on CUDA alone. Set in TransformerConfig.__post_init__ and not in the recipe,
+# because both restored checkpoints and NeMo's set_model_parallel_attributes bring them back.
 _CUDA_FUSIONS = (
     "apply_rope_fusion",
     "masked_softmax_fusion",
@@ -120,6 +120,8 @@ _CUDA_FUSIONS = (
     "persist_layer_norm",
     "cross_entropy_loss_fusion",
     "gradient_accumulation_fusion",
+    # not a fusion: frees an output whose sending has only begun, which NCCL provides for and gloo does not
+    "deallocate_pipeline_outputs",
 )
 
 
@@ -212,6 +214,7 @@ def _with_cuda_type_names(function: Callable[..., Any]) -> Callable[..., Any]:
 def _patch_nemo() -> None:
     from nemo.collections.llm.peft import lora, utils
     from nemo.lightning.io import pl as nemo_io
+    from nemo.lightning.pytorch.callbacks.megatron_comm_overlap import MegatronCommOverlapCallback
     from nemo.lightning.pytorch.callbacks.progress_printer import ProgressPrinter
 
     # asserts a CUDA device and moves loaded tensors to it (io/pl.py:307); ours are where they belong
@@ -219,6 +222,8 @@ def _patch_nemo() -> None:
     # rank 0 alone prints, and the timers' text needs an all-gather of every rank: with more than one process the
     # next collective (a checkpoint save) waits for ever (progress_printer.py:153, megatron timers.py:286)
     ProgressPrinter.log_megatron_timers = lambda self, timers: None
+    # advice about a variable of CUDA, by the GPU's capability (megatron_comm_overlap.py:207)
+    MegatronCommOverlapCallback._check_num_cuda_device_max_connections = lambda self: None
     # adapters compare each layer's class with Transformer Engine's. Where that is not installed, Megatron's names for
     # its layers are None, which NeMo takes for their being there (peft/utils.py:56), and te.Linear raises (lora.py:703)
     if not lora.HAVE_TE:

@@ -1,4 +1,11 @@
-"""The trainer of a recipe: devices, parallelism, precision and intervals."""
+"""The trainer of a recipe: devices, parallelism, precision and intervals.
+
+What communication runs beside compute is decided when a run starts, by NeMo's ``MegatronCommOverlapCallback`` (among
+the callbacks of :mod:`recipes.cpt`) from the layout that overrides may have changed: between data parallel ranks where
+there are several, and between pipeline stages where these have several pieces of the model. The latter must be so: with
+two stages Megatron's batched sends go to and come from the same rank, and activations arrive where gradients are
+awaited, without an error.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +68,6 @@ def _strategy(request: Request) -> run.Config:
             ddp=run.Config(DistributedDataParallelConfig, use_distributed_optimizer=False, overlap_grad_reduce=False),
             **common,
         )
-    data_parallel = request.hardware.world_size // layout.model_parallel
     return run.Config(
         AnyLayersStrategy,
         ckpt_async_save=True,
@@ -71,9 +77,6 @@ def _strategy(request: Request) -> run.Config:
             grad_reduce_in_fp32=not bf16_gradients(request),
             # it would end the run at the first NaN; recipes.skip_steps looks at the norm over all ranks instead
             check_for_nan_in_grad=False,
-            # both overlap communication between data parallel ranks; with one there is nothing to overlap
-            overlap_grad_reduce=data_parallel > 1,
-            overlap_param_gather=data_parallel > 1,
         ),
         **common,
     )

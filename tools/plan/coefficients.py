@@ -51,7 +51,7 @@ class Coefficients:
 
 
 class Overlap(NamedTuple):
-    """Which communication runs beside compute. The default is what the recipes do."""
+    """Which communication runs beside compute."""
 
     data: bool = True  # gradients are added up during the last backward pass, weights gathered during the next forward
     pipeline: bool = False  # asynchronous sends between pipeline stages

@@ -21,8 +21,6 @@ from tools.plan.layer_time import LayerTime, head_time, layer_time, rates
 #: Bytes that the optimizer's step reads and writes a parameter. Adam: gradient 4, master and moments 3 x 4 each way,
 #: weight 2. The precision-aware ones also write and read an FP32 copy of each moment, twice (recipes/adam_in_pieces).
 _OPTIMIZER_BYTES = {"adam": 30, "precision-aware-bf16": 18 + 32, "precision-aware": 16 + 32}
-#: What the recipes let run beside compute.
-RECIPES = Overlap()
 
 
 class Time(NamedTuple):
@@ -82,13 +80,18 @@ class Time(NamedTuple):
         return self.of.shape.training_flop(self.of.sequence_length, rank, causal) * self.tokens_per_second_per_gpu
 
 
-def step_time(wanted: Configuration, by: Coefficients | None = None, overlap: Overlap = RECIPES) -> Time:
+def of_recipes(wanted: Configuration) -> Overlap:
+    """Return what the recipes let run beside compute: NeMo's MegatronCommOverlapCallback (recipes/trainer.py)."""
+    return Overlap(data=wanted.data_parallel > 1, pipeline=wanted.virtual > 1)
+
+
+def step_time(wanted: Configuration, by: Coefficients | None = None, overlap: Overlap | None = None) -> Time:
     """Return the time of one optimizer step, some 50 microseconds of work.
 
     Args:
         wanted: the configuration; one that does not fit into memory has a time as well.
         by: the coefficients, by default those of ``speed.yaml``.
-        overlap: which communication runs beside compute.
+        overlap: which communication runs beside compute, by default what does in the recipes.
 
     Raises:
         UsageError: it has no GPU, or one that does not compute in the format.
@@ -96,7 +99,7 @@ def step_time(wanted: Configuration, by: Coefficients | None = None, overlap: Ov
     gpu = wanted.gpu
     if gpu is None:
         raise UsageError("how fast a CPU trains is not predicted: time a run of a few steps")
-    by = by or load()
+    by, overlap = by or load(), overlap or of_recipes(wanted)
     inputs = inputs_of(wanted.format)
     rate = rates(gpu, inputs, by)
     layout, pieces = wanted.layout, wanted.virtual
