@@ -19,7 +19,8 @@ def write_facts(log: Any, trainer: Any, pl_module: Any, flop: float, peak: float
     """Write ``RUN/facts.json``; ``log`` is the run's RunLog, ``flop`` those of a token, ``peak`` a GPU's TFLOP/s."""
     folder = Path(log.folder)
     starts = read_facts(folder).get("starts", [])
-    starts.append({"time": time.strftime("%Y-%m-%d %H:%M:%S"), "step": trainer.global_step})
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    starts.append({"time": now, "step": trainer.global_step, "precision": log.precision})
     model, data, strategy = pl_module.config, trainer.datamodule, trainer.strategy
     optimizer = pl_module.optim.config
     facts = {

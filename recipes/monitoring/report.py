@@ -20,6 +20,7 @@ from recipes.monitoring.facts import read_facts
 from recipes.monitoring.plots import curve, plot
 
 HTML, JSON = "run_report.html", "run_report.json"
+_RATES = ("tokens_per_second", "tokens_per_second_per_device", "tflops_per_device", "mfu", "gpu_utilisation")
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#1f2328}"
@@ -43,6 +44,8 @@ def write_report(run: Path) -> dict[str, Any]:
         raise RecipeError(f"{run / FILE} has no step: the run has not done its first one, or {run} is no run's folder")
     facts = read_facts(run)
     report = summarize(records, facts)
+    if report["by_precision"]:
+        facts = {**facts, "precision": ", then ".join(report["by_precision"])}  # the facts have that of the last start
     write_json(run / JSON, {**report, "settings": facts})
     with atomic_file(run / HTML) as stream:
         stream.write(_page(run, report, facts, records))
@@ -50,12 +53,22 @@ def write_report(run: Path) -> dict[str, Any]:
 
 
 def summarize(records: list[dict[str, Any]], facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of a run. Rates are medians of the steps, which neither start-up nor a hiccup moves."""
+    """Return the figures of a run. Rates are medians of the steps, which neither start-up nor a hiccup moves.
+
+    Where steps differ in precision, rates are given for each as well, and there is no MFU of the whole: its parts are
+    shares of different peaks, or of none.
+    """
     steps = [record for record in records if "loss" in record]
     validations = [record for record in records if "validation_loss" in record]
     losses = [record["loss"] for record in steps if record["loss"] is not None]
     last = validations[-1] if validations else {}
     planned = facts.get("steps")
+    by_precision: dict[str, list[dict[str, Any]]] = {}
+    for record in steps:
+        by_precision.setdefault(str(record.get("precision", facts.get("precision"))), []).append(record)
+    whole = _rates(steps)
+    if len(by_precision) > 1:
+        whole["mfu"] = None
     return {
         "stage": facts.get("stage"),
         "steps": steps[-1]["step"],
@@ -69,17 +82,18 @@ def summarize(records: list[dict[str, Any]], facts: dict[str, Any]) -> dict[str,
         "perplexity_by_language": last.get("perplexity_by_language", {}),
         "consumed_tokens": steps[-1].get("consumed_tokens"),
         "seconds_in_steps": round(sum(record.get("seconds", 0.0) for record in steps), 1),
-        "tokens_per_second": _median(steps, "tokens_per_second"),
-        "tokens_per_second_per_device": _median(steps, "tokens_per_second_per_device"),
-        "tflops_per_device": _median(steps, "tflops_per_device"),
-        "mfu": _median(steps, "mfu"),
-        "gpu_utilisation": _median(steps, "gpu_utilisation"),
+        **whole,
+        "by_precision": {name: {"steps": len(those), **_rates(those)} for name, those in by_precision.items()},
         "memory_gb": max((record["memory_gb"] for record in steps if "memory_gb" in record), default=None),
         "largest_gradient_norm": max(
             (record["gradient_norm"] for record in steps if record.get("gradient_norm") is not None), default=None
         ),
         "alerts": [record for record in records if "alert" in record],
     }
+
+
+def _rates(steps: list[dict[str, Any]]) -> dict[str, float | None]:
+    return {key: _median(steps, key) for key in _RATES}
 
 
 def _median(steps: list[dict[str, Any]], key: str) -> float | None:
@@ -113,6 +127,7 @@ def _figures(report: dict[str, Any]) -> list[tuple[str, str]]:
     def number(key: str, form: str, unit: str = "") -> str | None:
         return None if report[key] is None else format(report[key], form) + unit
 
+    several = len(report["by_precision"]) > 1
     rows: list[tuple[str, str | None]] = [
         ("training loss, first", number("first_loss", ".4f")),
         ("training loss, last", number("last_loss", ".4f")),
@@ -128,11 +143,21 @@ def _figures(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("tokens/s a device", number("tokens_per_second_per_device", ",.0f")),
         ("model TFLOP/s a device (causal)", number("tflops_per_device", ",.3g")),
         ("MFU", number("mfu", ".1%")),
+        *((f"in {name}", _rate(rates)) for name, rates in report["by_precision"].items() if several),
         ("GPU utilisation (NVML)", number("gpu_utilisation", ".0f", " %")),
         ("memory, highest (rank 0)", number("memory_gb", ".1f", " GB")),
         ("gradient norm, highest", number("largest_gradient_norm", ".2f")),
     ]
     return [(name, value) for name, value in rows if value is not None]
+
+
+def _rate(rates: dict[str, Any]) -> str:
+    parts = [f"{rates['steps']:,} step{'s' if rates['steps'] > 1 else ''}"]
+    if rates["tokens_per_second"] is not None:
+        parts.append(f"{rates['tokens_per_second']:,.0f} tokens/s")
+    if rates["mfu"] is not None:
+        parts.append(f"MFU {rates['mfu']:.1%}")
+    return ", ".join(parts)
 
 
 def _curves(records: list[dict[str, Any]], alerts: list[dict[str, Any]]) -> list[str]:
@@ -176,7 +201,13 @@ def _alerts(alerts: list[dict[str, Any]]) -> str:
 def _starts(starts: list[dict[str, Any]]) -> str:
     if len(starts) < 2:
         return ""
-    rows = [(str(start.get("time")), f"from step {start.get('step')}") for start in starts]
+    rows = [
+        (
+            str(start.get("time")),
+            f"from step {start.get('step')}" + f", in {start['precision']}" * ("precision" in start),
+        )
+        for start in starts
+    ]
     return "<h3>Started and resumed</h3>" + _table(rows)
 
 

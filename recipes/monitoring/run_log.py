@@ -121,6 +121,7 @@ class RunLog(Callback):
             "tokens_per_second_per_device": round(each, 1),
             "tflops_per_device": round(each * self._flop / 1e12, 6),
             "consumed_tokens": trainer.global_step * self._tokens,
+            "precision": self.precision,  # a run may end in another one than it began in
             **memory(),
             **self._utilisation.read(),
         }

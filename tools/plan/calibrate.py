@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class Calibration:
     gpu: str
     measured: float
     predicted: float
+    precision: str
     steps: int  # that the measured median is of
     left_out: int
 
@@ -49,8 +51,8 @@ class Calibration:
     def __str__(self) -> str:
         return (
             f"{self.run}: {self.measured:,.0f} tokens/s a {self.gpu.upper()}, the median of {self.steps} steps "
-            f"({self.left_out} left out: the first {WARM_UP} after each start); predicted were {self.predicted:,.0f}, "
-            f"so predictions are multiplied by {self.factor:.3f}"
+            f"in {self.precision} ({self.left_out} left out: the first {WARM_UP} after each start, and those in "
+            f"another precision); predicted were {self.predicted:,.0f}, so predictions are multiplied by {self.factor:.3f}"
         )
 
     def factor_on(self, gpu: Gpu | None) -> float:
@@ -84,20 +86,24 @@ def calibrate(run: Path) -> Calibration:
     facts, identity = read_facts(run), read_identity(run)
     if not facts or identity is None:
         raise UsageError(f"{run} holds no run: facts.json and run.json are not both there")
+    records = [record for record in read_metrics(run) if "tokens_per_second_per_device" in record]
     try:
+        # the facts have the precision of the last start, which may be that of a short end
+        precisions = Counter(record.get("precision", facts["precision"]) for record in records)
+        facts = {**facts, "precision": max(precisions, key=precisions.__getitem__, default=facts["precision"])}
         wanted = configuration_of_run(facts, identity, run)
         starts = [int(start["step"]) for start in facts["starts"]]
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{run} was made by another version of this project: its facts.json lacks {error}") from None
-    measured, steps, left_out = _steady(run, starts)
+    same = [record for record in records if record.get("precision", wanted.format.name) == wanted.format.name]
+    measured, steps = _steady(run, same, starts)
     assert wanted.gpu
     predicted = step_time(wanted).tokens_per_second_per_gpu
-    return Calibration(run, wanted.gpu.name, measured, predicted, steps, left_out)
+    return Calibration(run, wanted.gpu.name, measured, predicted, wanted.format.name, steps, len(records) - steps)
 
 
-def _steady(run: Path, starts: list[int]) -> tuple[float, int, int]:
-    """Return the median speed of steps that are no warm-up, their number, and how many were left out."""
-    records = [record for record in read_metrics(run) if "tokens_per_second_per_device" in record]
+def _steady(run: Path, records: list[dict[str, Any]], starts: list[int]) -> tuple[float, int]:
+    """Return the median speed of the steps of ``records`` that are no warm-up, and their number."""
     cold = {step for start in starts for step in range(start + 1, start + 1 + WARM_UP)}
     speeds = [float(record["tokens_per_second_per_device"]) for record in records if record["step"] not in cold]
     if len(speeds) < _LEAST:
@@ -105,7 +111,7 @@ def _steady(run: Path, starts: list[int]) -> tuple[float, int, int]:
             f"{run} is too short to measure a speed: {len(records)} steps, of which {WARM_UP} after each start are "
             f"warm-up and {_LEAST} more are needed"
         )
-    return statistics.median(speeds), len(speeds), len(records) - len(speeds)
+    return statistics.median(speeds), len(speeds)
 
 
 def configuration_of_run(facts: Mapping[str, Any], identity: Mapping[str, Any], run: Path) -> Configuration:

@@ -59,6 +59,23 @@ def test_its_figures_are_those_of_the_records(run: Path) -> None:
     assert [alert["alert"] for alert in report["alerts"]] == ["gradient_norm"]
 
 
+def test_a_run_that_ended_in_another_precision_has_the_rates_of_each_and_no_mfu_of_the_whole(run: Path) -> None:
+    (run / metrics.FILE).unlink()
+    for number in range(1, 11):
+        given = {"precision": "nvfp4"} if number < 10 else {"precision": "bf16", "mfu": 0.44, "tokens_per_second": 50.0}
+        metrics.append(run, step(number, **given))
+    report = write_report(run)
+    assert report["mfu"] is None
+    assert {name: (rates["steps"], rates["mfu"]) for name, rates in report["by_precision"].items()} == {
+        "nvfp4": (9, None),
+        "bf16": (1, 0.44),
+    }
+    page = (run / HTML).read_text()
+    assert "<th>in nvfp4</th><td>9 steps, 105 tokens/s</td>" in page
+    assert "<th>in bf16</th><td>1 step, 50 tokens/s, MFU 44.0%</td>" in page
+    assert "<td>nvfp4, then bf16</td>" in page
+
+
 def test_the_page_has_curves_settings_alerts_and_resumes(run: Path) -> None:
     write_report(run)
     page = (run / HTML).read_text()

@@ -135,6 +135,7 @@ def test_every_step_has_its_throughput_memory_and_tokens(run: Run) -> None:
         assert record["tokens_per_second_per_device"] == pytest.approx(record["tokens_per_second"] / 2, rel=0.01)
         assert record["tflops_per_device"] > 0
         assert record["memory_gb"] > 0.1
+        assert record["precision"] == "fp32"
         assert "mfu" not in record  # a CPU has no peak to be a share of
 
 

@@ -85,7 +85,7 @@ def test_the_factor_is_the_median_of_steady_steps_over_what_was_predicted(run: P
     assert (found.measured, found.steps, found.left_out, found.gpu) == (1500.0, 30, 10, "b200")
     assert found.predicted == pytest.approx(step_time(CONFIGURATION).tokens_per_second_per_gpu)
     assert found.factor == pytest.approx(1500 / found.predicted)
-    assert "1,500 tokens/s a B200, the median of 30 steps (10 left out" in str(found)
+    assert "1,500 tokens/s a B200, the median of 30 steps in nvfp4 (10 left out" in str(found)
 
 
 def test_plans_of_the_same_gpu_are_corrected_by_it(run: Path) -> None:
@@ -107,6 +107,18 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
     for part in path:
         value = value[part]
     return value
+
+
+def test_the_end_of_a_run_in_another_precision_is_no_measure_of_the_rest(run: Path) -> None:
+    alone = calibrate(run)
+    steps = [record(step, 1500.0) | {"precision": "nvfp4"} for step in range(1, 41)]
+    end = [record(step, 700.0) | {"precision": "bf16"} for step in range(41, 51)]
+    write_json_lines(run / "metrics.jsonl", [*steps, *end])
+    starts = [*FACTS["starts"], {"time": "2026-01-01 02:00:00", "step": 40}]
+    write_json(run / "facts.json", {**FACTS, "precision": "bf16", "starts": starts})
+    found = calibrate(run)
+    assert (found.measured, found.steps, found.left_out) == (1500.0, 30, 20)
+    assert (found.predicted, found.precision) == (alone.predicted, "nvfp4")
 
 
 def test_adapters_are_those_of_the_run(run: Path) -> None:
