@@ -202,10 +202,7 @@ def _starts(starts: list[dict[str, Any]]) -> str:
     if len(starts) < 2:
         return ""
     rows = [
-        (
-            str(start.get("time")),
-            f"from step {start.get('step')}" + f", in {start['precision']}" * ("precision" in start),
-        )
+        (str(start.get("time")), ", in ".join(filter(None, (f"from step {start.get('step')}", start.get("precision")))))
         for start in starts
     ]
     return "<h3>Started and resumed</h3>" + _table(rows)

@@ -52,7 +52,8 @@ class Calibration:
         return (
             f"{self.run}: {self.measured:,.0f} tokens/s a {self.gpu.upper()}, the median of {self.steps} steps "
             f"in {self.precision} ({self.left_out} left out: the first {WARM_UP} after each start, and those in "
-            f"another precision); predicted were {self.predicted:,.0f}, so predictions are multiplied by {self.factor:.3f}"
+            f"another precision); predicted were {self.predicted:,.0f}, so predictions "
+            f"are multiplied by {self.factor:.3f}"
         )
 
     def factor_on(self, gpu: Gpu | None) -> float:
