@@ -62,32 +62,65 @@ def bytes_of_input(configuration: Configuration, quantized: bool) -> float:
 
 
 def _fused(configuration: Configuration, quantized: bool) -> list[Saved]:
-    """Transformer Engine's layer: attention without its scores (arXiv 2205.14135), SwiGLU in one kernel."""
+    """Transformer Engine's layer: each norm in one module with the product behind it, SwiGLU in one kernel."""
     shape, tokens = configuration.shape, configuration.tokens
     tensor, split = configuration.layout.tensor_parallel, sequence_split(configuration)
     size, of_input = configuration.weight_bytes, bytes_of_input(configuration, quantized)
-    hidden, queries, keys, wide = shape.hidden, shape.queries, shape.keys, shape.feed_forward
     rows = [
-        Saved("inputs of both norms", 2 * size * hidden / split + 8 / split, NORM),
-        Saved("queries, keys, values", size * (queries + 2 * keys) / tensor, CORE),
-        Saved("attention's result", (size * queries + 4 * shape.heads) / tensor, CORE),
-        Saved("gate and up", size * 2 * wide / tensor, MLP),
+        Saved("inputs of both norms", 2 * size * shape.hidden / split + 8 / split, NORM),
+        *_attention(configuration, quantized),
+        Saved("gate and up", size * 2 * shape.feed_forward / tensor, MLP),
     ]
     if configuration.adapters is None:
-        # attention's own copy of its result serves the projection too, unless that reads quantized numbers
-        copy = of_input * queries / tensor if of_input != size else 0.0
+        # quantized by rows for the forward pass, by columns for the gradient of the weight; where the latter gathers
+        # again, NVFP4 keeps both (pytorch/module/layernorm_linear.py drops the rows of MXFP8 and of FP8 by blocks)
+        copies = 2 if split > 1 and quantized and configuration.format.name == "nvfp4" else 1
         rows += [
-            Saved("normalised inputs of qkv and fc1", 2 * of_input * hidden / split, NORM),
-            Saved("quantized input of proj", copy, ATTENTION),
-            Saved("input of fc2", of_input * wide / tensor, MLP),
+            Saved("normalised inputs of qkv and fc1", 2 * copies * of_input * shape.hidden / split, NORM),
+            Saved("input of fc2", of_input * shape.feed_forward / tensor, MLP),
         ]
     else:
-        rows += _of_adapters(configuration)
+        rows += _of_adapters(configuration, quantized)
     return [Saved(row.name, row.bytes * tokens, row.group) for row in rows if row.bytes]
 
 
-def _of_adapters(configuration: Configuration) -> list[Saved]:
-    """What adapters save a token; the frozen products save nothing. Their inputs are gathered from all ranks."""
+def _attention(configuration: Configuration, quantized: bool) -> list[Saved]:
+    """What Transformer Engine's attention and the projection behind it save a token.
+
+    Attention keeps its result for its own backward pass, and no scores (arXiv 2205.14135). The projection saves the
+    same tensor in BF16, and in FP8 too (``set_save_original_input`` in Megatron-Core's ``transformer/attention.py``);
+    with delayed scaling and in FP4 it saves a quantized copy of its own. No fused kernel computes attention in FP32:
+    there the scores are kept, and keys and values repeated for every head (``UnfusedDotProductAttention``).
+    """
+    shape, adapters, tensor = configuration.shape, configuration.adapters, configuration.layout.tensor_parallel
+    size = configuration.weight_bytes
+    own_copy = adapters is None and quantized and configuration.format.name in ("fp8-delayed", "nvfp4")
+    read = not own_copy if adapters is None else "linear_proj" in adapters.layers
+    # only what nothing else keeps is gone when attention is computed again
+    result = Saved("attention's result", size * shape.queries / tensor, ATTENTION if read else CORE)
+    if size == 4:
+        return [
+            Saved("queries, keys, values", size * 3 * shape.queries / tensor, CORE),
+            Saved("attention's weights", size * shape.heads / tensor * configuration.sequence_length, CORE),
+            *([result] if read else []),
+        ]
+    copy = bytes_of_input(configuration, quantized) * shape.queries / tensor
+    return [
+        Saved("queries, keys, values", size * (shape.queries + 2 * shape.keys) / tensor, CORE),
+        Saved("sums of the softmax, FP32", 4 * shape.heads / tensor, CORE),
+        result,
+        Saved("quantized input of proj", copy if own_copy else 0.0, ATTENTION),
+    ]
+
+
+def _of_adapters(configuration: Configuration, quantized: bool = True) -> list[Saved]:
+    """What adapters save a token. Their inputs are gathered from all ranks.
+
+    Frozen products save nothing, but for Transformer Engine's with a norm in front: one that hands the norm's result on
+    to an adapter also saves what it read itself, whether or not it needs it (``pytorch/module/layernorm_linear.py``;
+    NeMo's ``peft/utils.py`` sets ``return_layernorm_output``). Without quantization and without sequence parallelism
+    that is the adapter's input.
+    """
     adapters, shape = configuration.adapters, configuration.shape
     assert adapters is not None
     tensor, split, size = (
@@ -95,8 +128,11 @@ def _of_adapters(configuration: Configuration) -> list[Saved]:
         sequence_split(configuration),
         configuration.weight_bytes,
     )
+    of_input = bytes_of_input(configuration, quantized)
+    beside = of_input * shape.hidden / split if configuration.gpu and (of_input != size or split > 1) else 0.0
     own_input = {
         "linear_qkv": ("qkv", size * shape.hidden, NORM),
+        # on a GPU it is attention's result, counted there
         "linear_proj": ("proj", 0 if configuration.gpu else size * shape.queries / tensor, ATTENTION),
         "linear_fc1": ("fc1", size * shape.hidden, NORM),
         "linear_fc2": ("fc2", size * shape.feed_forward / tensor, MLP),
@@ -105,6 +141,8 @@ def _of_adapters(configuration: Configuration) -> list[Saved]:
     for name in adapters.layers:
         short, count, group = own_input[name]
         rows.append(Saved(f"input of the adapter of {short}", count, group))
+        if name in ("linear_qkv", "linear_fc1"):
+            rows.append(Saved(f"normalised input of {short}", beside, group))
         rows.append(Saved(f"low-rank product of {short}", size * adapters.rank, group))
         if adapters.name == "dora":
             linear = shape.linears[name]
@@ -154,35 +192,35 @@ def kept(configuration: Configuration, quantized: bool | None = None) -> float:
     rows = layer(configuration, quantized)
     if how == "none":
         return sum(row.bytes for row in rows)
-    # Megatron's default module is core attention alone: its inputs are kept, its result where the projection reads it
-    rest = sum(row.bytes for row in rows if row.group != CORE)
-    return rest + _selective_inputs(configuration)
-
-
-def _selective_inputs(configuration: Configuration) -> float:
-    shape, tokens, tensor = configuration.shape, configuration.tokens, configuration.layout.tensor_parallel
-    size = configuration.weight_bytes
-    if configuration.gpu:
-        result = size * shape.queries if configuration.adapters is None else 0
-        return tokens * (size * (shape.queries + 2 * shape.keys) + result) / tensor
-    # queries and keys after the rotation, and values as a view of all three
-    return size * tokens * (shape.queries + shape.keys + shape.queries + 2 * shape.keys) / tensor + 4
+    # Megatron's default module is core attention alone. Its inputs are kept: queries and keys after the rotation, and
+    # values as a view of all three. (Transformer Engine's attention keeps a copy of the values alone, and no scores: on
+    # a GPU this way keeps more than none.)
+    shape = configuration.shape
+    inputs = shape.queries + shape.keys + shape.queries + 2 * shape.keys
+    inputs_bytes = configuration.weight_bytes * configuration.tokens * inputs / configuration.layout.tensor_parallel
+    return sum(row.bytes for row in rows if row.group != CORE) + inputs_bytes + 4
 
 
 def head(configuration: Configuration) -> list[Saved]:
     """Return what the last norm, the output layer and the loss save for one micro-batch, on the last stage.
 
-    The loss saves the softmax of all words in FP32, in place of the logits (``tensor_parallel/cross_entropy.py``).
+    The loss saves the softmax of all words in FP32, in place of the logits, and of each token its number and whether it
+    is among this rank's words (``tensor_parallel/cross_entropy.py``). A frozen output layer saves no input
+    (``tensor_parallel/layers.py``, ``LinearWithFrozenWeight``).
     """
     shape, tokens, size = configuration.shape, configuration.tokens, configuration.weight_bytes
-    split, trained = sequence_split(configuration), configuration.adapters is None
-    rows = [Saved("softmax, FP32", 4 * tokens * shape.vocabulary / configuration.layout.tensor_parallel, HEAD)]
-    if configuration.gpu:
-        rows.append(Saved("last norm", 2 * size * tokens * shape.hidden / split, HEAD))
-        return rows
-    norm = 4 * shape.hidden + 4 + trained * (4 + size) * shape.hidden
-    # of each token its number, and whether it is among this rank's words
-    return [*rows, Saved("last norm, FP32", norm * tokens / split, HEAD), Saved("targets", 9 * tokens, HEAD)]
+    of_layer = size * shape.hidden if configuration.adapters is None else 0
+    # Megatron's own norm computes in FP32, and is trained or not
+    of_norm = size * shape.hidden if configuration.gpu else 4 * shape.hidden * (1 + (configuration.adapters is None))
+    return [
+        Saved("softmax, FP32", 4 * tokens * shape.vocabulary / configuration.layout.tensor_parallel, HEAD),
+        Saved(
+            "last norm, input of the output layer",
+            (of_norm + 4 + of_layer) * tokens / sequence_split(configuration),
+            HEAD,
+        ),
+        Saved("targets", 9 * tokens, HEAD),
+    ]
 
 
 def pieces_in_flight(configuration: Configuration, stage: int) -> tuple[int, int]:
