@@ -101,6 +101,30 @@ def make_request(
     )
 
 
+def final_request(request: Request) -> Request | None:
+    """Return ``request`` in its final precision; None where it has none of its own.
+
+    Raises:
+        UsageError: the hardware lacks it, or it holds weights in another type.
+    """
+    name = request.stage.final_precision
+    if name is None or name == request.format.name:
+        return None
+    final = format_named(name)
+    require_chip(final, request.hardware.chip)
+    if (final.plugin is None) != (request.format.plugin is None):
+        raise UsageError(
+            f"final_precision {name} holds weights in another type than {request.format.name}: a checkpoint of one "
+            "does not go on in the other"
+        )
+    return dataclasses.replace(request, format=final)
+
+
+def switch_step(request: Request, steps: int) -> int:
+    """Return after how many of ``steps`` the final precision takes over, at least 1 and before the last."""
+    return min(max(1, round(steps * (1 - request.stage.final_share))), steps - 1)
+
+
 def packed(request: Request) -> Request:
     """Return ``request`` with the batches that it has where several chats share a sequence: SFT on GPUs.
 

@@ -15,7 +15,7 @@ from recipes.hardware import Hardware
 from recipes.metrics import read_metrics
 from recipes.monitoring.console import number
 from recipes.quiet import import_nemo
-from recipes.request import Request
+from recipes.request import Request, final_request, switch_step
 from tools.adapters import has_adapters
 from tools.plan.gate import require_fit
 from tools.run_state import prepare_folder, raise_if_stopped
@@ -106,7 +106,7 @@ def compose_phases(request: Request, overrides: Sequence[str] = ()) -> list[Phas
         UsageError: as :func:`compose`, or the final precision does not fit.
     """
     recipe = compose(request, overrides)
-    from recipes.phases import final_request, stop_at, switch_step
+    from recipes.phases import stop_at
 
     steps = int(recipe.trainer.max_steps)
     final = final_request(request)

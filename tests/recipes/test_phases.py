@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from preprocessing.errors import UsageError
-from recipes.request import Request, make_request
+from recipes.request import Request, final_request, make_request, switch_step
 
 pytestmark = pytest.mark.usefixtures("nemo_on_cpu")
 
@@ -44,8 +44,6 @@ def test_without_another_precision_there_is_one_phase(final: str | None) -> None
 def test_both_phases_have_a_step_at_least(steps: int, share: float, expected: int) -> None:
     import dataclasses
 
-    from recipes.phases import switch_step
-
     asked = request("nvfp4", "bf16")
     asked = dataclasses.replace(asked, stage=dataclasses.replace(asked.stage, final_share=share))
     assert switch_step(asked, steps) == expected
@@ -60,8 +58,6 @@ def test_both_phases_have_a_step_at_least(steps: int, share: float, expected: in
     ],
 )
 def test_a_final_precision_that_can_not_follow_is_refused(precision: str, final: str, sentence: str) -> None:
-    from recipes.phases import final_request
-
     with pytest.raises(UsageError, match=sentence):
         final_request(request(precision, final))
 
