@@ -24,11 +24,19 @@ _BEFORE = {READ: None, PLAN: READ, WRITE: PLAN, FINISH: WRITE}
 _NOTE = "each starts when the one before has ended well; the same command again does what is missing"
 
 
-def submit(options: Sequence[str], slurm: Slurm, *, dry_run: bool = False, inputs: Sequence[Path] = ()) -> Submission:
+def submit(
+    options: Sequence[str],
+    slurm: Slurm,
+    *,
+    dry_run: bool = False,
+    inputs: Sequence[Path] = (),
+    outputs: Sequence[Path] = (),
+) -> Submission:
     """Submit the four jobs of ``preprocess`` with ``options``; with ``dry_run`` only make their scripts.
 
     Raises:
-        UsageError: NeMo-Run is not installed, or one of ``inputs`` is not where the jobs run.
+        UsageError: NeMo-Run is not installed, one of ``inputs`` is not where the jobs run, or no mount of their
+            container holds one of ``outputs``.
         RecipeError: Slurm did not take them.
     """
     need_nemo_run()
@@ -46,8 +54,8 @@ def submit(options: Sequence[str], slurm: Slurm, *, dry_run: bool = False, input
         for name, before in _BEFORE.items()
     ]
     place = Place.of(slurm)
-    paths = [place.path(path) for path in inputs]
-    return submit_jobs(TITLE, jobs, slurm, dry_run=dry_run, paths=paths, notes=[_NOTE])
+    paths, written = ([place.path(path) for path in given] for given in (inputs, outputs))
+    return submit_jobs(TITLE, jobs, slurm, dry_run=dry_run, paths=paths, written=written, notes=[_NOTE])
 
 
 def options_of(inputs: Sequence[Path], output: Path, tokenizer: Path, settings: Settings, overwrite: bool) -> list[str]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import RecipeError, UsageError, did_you_mean
-from recipes.executors.jobs import log_pattern, need_nemo_run, why
+from recipes.executors.jobs import log_pattern, need_nemo_run
+from recipes.executors.look import why
 
 COMPLETED, UNKNOWN = "COMPLETED", "UNKNOWN"
 #: Slurm's states of a job that has not ended, the furthest first.

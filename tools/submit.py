@@ -7,9 +7,11 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from preprocessing.errors import UsageError
+from recipes.checkpoints import BEST
 from recipes.executors.jobs import Job, Submission, need_nemo_run
 from recipes.executors.jobs import submit as submit_jobs
 from recipes.executors.script import Place, shell_script
@@ -92,15 +94,17 @@ def submit_training(
         [job],
         settings,
         dry_run=dry_run,
-        paths=[place.path(path) for path in (str(request.checkpoint), str(request.data), *_config(options))],
+        paths=[place.path(path) for path in (str(request.checkpoint), str(request.data), *_files(options))],
+        written=[place.path(request.folder)],
         notes=notes,
     )
     return TrainingJob(recipe if dry_run else None, submission)
 
 
-def _config(options: Sequence[str]) -> Sequence[str]:
-    """Return the value of --config, if it was given."""
-    return options[options.index("--config") + 1 :][:1] if "--config" in options else ()
+def _files(options: Sequence[str]) -> list[str]:
+    """Return the files that options name: of --config, and of --resume-from what is no step of the run itself."""
+    given = {name: value for name, value in pairwise(options) if name in ("--config", "--resume-from")}
+    return [value for value in given.values() if not (value == BEST or value.isdigit())]
 
 
 def _resolved(request: Request, overrides: Sequence[str]) -> list[Phase]:

@@ -9,7 +9,7 @@ from typing import Any
 import nemo_run as run
 
 from preprocessing.errors import UsageError
-from recipes.executors.script import FILES, ROOT
+from recipes.executors.script import FILES, ROOT, docker_volumes
 from recipes.executors.settings import Docker, Skypilot, Slurm, SlurmCorpus, SlurmTraining
 
 # What was refused (exit status 2) is refused again: NeMo-Run's script puts back whatever ended otherwise than well.
@@ -39,8 +39,7 @@ def slurm_executor(
         retries=job.retries,
         container_image=slurm.container_image,
         container_mounts=list(slurm.container_mounts),
-        # a job whose predecessor failed would otherwise wait in the queue for ever
-        additional_parameters={"kill_on_invalid_dep": "yes", **slurm.sbatch},
+        additional_parameters=_sbatch_options(slurm.sbatch),
         packager=_packager(slurm.code),
         tunnel=tunnel(slurm),
         array=array,
@@ -57,6 +56,13 @@ def slurm_executor(
     return executor
 
 
+def _sbatch_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Return further options of sbatch; True is an option without a value, None and False are none."""
+    # a job whose predecessor failed would otherwise wait in the queue for ever
+    options = {"kill_on_invalid_dep": "yes", **{str(name).replace("-", "_"): value for name, value in given.items()}}
+    return {name: value for name, value in options.items() if value is not None and value is not False}
+
+
 def tunnel(slurm: Slurm) -> run.LocalTunnel | run.SSHTunnel:
     """Return how Slurm's commands are reached: as programs here, or over ssh."""
     if not slurm.ssh_host:
@@ -66,18 +72,17 @@ def tunnel(slurm: Slurm) -> run.LocalTunnel | run.SSHTunnel:
         port=slurm.ssh_port or 22,
         user=slurm.ssh_user,
         job_dir=slurm.ssh_job_dir,
-        identity=slurm.ssh_identity,
+        identity=slurm.ssh_identity and str(Path(slurm.ssh_identity).expanduser()),
         pre_command=slurm.ssh_pre_command,
     )
 
 
 def docker_executor(docker: Docker) -> run.DockerExecutor:
     """Return the executor of a container on this machine, which sees the current folder and the repository."""
-    own = {str(Path.cwd()), docker.repository or str(ROOT)}
     return run.DockerExecutor(
         container_image=docker.container_image,
         num_gpus=docker.gpus or None,
-        volumes=[*docker.volumes, *(f"{path}:{path}" for path in sorted(own))],
+        volumes=docker_volumes(docker),
         shm_size=docker.shm_size,
         ipc_mode=docker.ipc_mode,
         ulimits=list(docker.ulimits),

@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from preprocessing.errors import RecipeError, UsageError
-from recipes.executors.script import ROOT, refuse_reserved_names, uncommitted
+from recipes.executors.look import look_at_cluster, look_here, needs
+from recipes.executors.script import ROOT, refuse_changed_names, uncommitted
 from recipes.executors.settings import Docker, Remote, Skypilot, Slurm
 
 
@@ -86,6 +87,7 @@ def submit(
     *,
     dry_run: bool = False,
     paths: Sequence[str] = (),
+    written: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Submission:
     """Hand ``jobs`` to NeMo-Run under ``title``; with ``dry_run`` only make their scripts.
@@ -93,11 +95,12 @@ def submit(
     Jobs of Slurm and SkyPilot are submitted and left; a container is waited for.
 
     Args:
-        paths: what must be there, where the jobs run, before they are submitted.
+        paths: what must be there, where the jobs run, before they are submitted; absolute, as the jobs see them.
+        written: the same of what they make, which must outlive a container.
         notes: lines for the person, shown when it is submitted.
 
     Raises:
-        UsageError: a path is missing, or one has a name that NeMo-Run would change.
+        UsageError: a path is missing, in no mount, or has a name that NeMo-Run would change.
         RecipeError: the machine is out of reach, the scheduler did not take the jobs, or the container's job failed.
     """
     import nemo_run as run
@@ -105,8 +108,8 @@ def submit(
 
     if settings.code == "git":
         _say_what_is_not_sent(settings)
-    if isinstance(settings, Slurm):
-        refuse_reserved_names(settings, settings.ssh_job_dir or str(get_nemorun_home()), [job.script for job in jobs])
+    refuse_changed_names(settings, str(get_nemorun_home()), [job.script for job in jobs])
+    needed = needs(settings, paths, written)
     with (
         _in_folder(ROOT),  # NeMo-Run asks git about the current folder
         contextlib.redirect_stdout(io.StringIO()),  # its own page of advice, beside which the result would be lost
@@ -133,7 +136,9 @@ def submit(
                 experiment.dryrun(log=False, delete_exp_dir=False)
             else:
                 if isinstance(settings, Slurm):
-                    _look(experiment, settings, paths)
+                    look_at_cluster(_tunnel(experiment, settings), settings, needed)
+                else:
+                    look_here(needed)
                 experiment.run(detach=not isinstance(settings, Docker))
         except RecipeError:
             shutil.rmtree(folder, ignore_errors=True)
@@ -172,6 +177,17 @@ def _say_what_is_not_sent(settings: Remote) -> None:
         print(f"note: not sent, because not committed: {named}; {remedy}", file=sys.stderr)
 
 
+def _tunnel(experiment: Any, slurm: Slurm) -> Any:
+    """Return the way to the cluster; over ssh the connection that NeMo-Run goes on with, and asks no password again."""
+    from recipes.executors.build import tunnel as make_tunnel
+
+    tunnel = make_tunnel(slurm)
+    tunnel._set_job_dir(experiment._id)
+    if slurm.place:
+        experiment.tunnels[tunnel.key] = tunnel
+    return tunnel
+
+
 def _name(settings: Remote) -> str:
     return type(settings).__name__
 
@@ -204,58 +220,6 @@ def _expect_success(made: Sequence[tuple[str, Any]]) -> None:
     for name, job in made:
         if "SUCCEEDED" not in str(job.state):
             raise RecipeError(f"the container of {name} ended as {job.state}; its log is in {job.executor.job_dir}")
-
-
-def _look(experiment: Any, slurm: Slurm, paths: Sequence[str]) -> None:
-    """Connect, and refuse what would fail in the queue: no sbatch, no repository, an input that is not there."""
-    from recipes.executors.build import tunnel as make_tunnel
-
-    tunnel = make_tunnel(slurm)
-    tunnel._set_job_dir(experiment._id)
-    if slurm.place:
-        _connect(tunnel, slurm)
-        experiment.tunnels[tunnel.key] = tunnel  # NeMo-Run goes on with this connection, and asks no password again
-    where = f" on {slurm.place}" if slurm.place else ""
-    if not tunnel.run("command -v sbatch", warn=True).ok:
-        raise RecipeError(f"there is no sbatch{where}; it must be found by a shell that runs one command")
-    places = [_outside(path, slurm) for path in paths]
-    wanted = [place for place in places if place is not None]
-    tests = "; ".join(f"test -e {shlex.quote(path)} || echo {shlex.quote(path)}" for path in wanted)
-    missing = tunnel.run(tests, warn=True).stdout.split("\n") if wanted else []
-    if missing := [path for path in missing if path]:
-        raise UsageError(f"not there{where}: {', '.join(missing)}")
-
-
-def _connect(tunnel: Any, slurm: Slurm) -> None:
-    port = f"-p {slurm.ssh_port} " if slurm.ssh_port else ""
-    try:
-        tunnel.connect()
-    except (Exception, SystemExit) as error:  # NeMo-Run ends the process when no key and no password is taken
-        raise RecipeError(
-            f"{slurm.place} cannot be reached ({why(error)}); `ssh {port}{slurm.place} true` must work first"
-        ) from error
-
-
-def why(error: BaseException) -> str:
-    """Return the reason of a connection's failure; a bare EOFError has no words."""
-    if isinstance(error, SystemExit):
-        return "it takes no key of yours"
-    return str(error) or type(error).__name__
-
-
-def _outside(path: str, slurm: Slurm) -> str | None:
-    """Return where a job's ``path`` lies outside its container; None for what the image itself may hold.
-
-    Raises:
-        UsageError: it lies in no mount.
-    """
-    if not slurm.container_image:
-        return path
-    for mount in slurm.container_mounts:
-        source, target = mount.split(":")[:2]
-        if Path(path).is_relative_to(target):
-            return str(Path(source, Path(path).relative_to(target)))
-    raise UsageError(f"no container_mounts brings {path} into the container")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preprocessing.errors import UsageError
-from recipes.executors.settings import Remote, Skypilot, Slurm
+from recipes.executors.settings import Docker, Remote, Skypilot, Slurm
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Where NeMo-Run unpacks the code that it sends; without a container it writes the job's own folder in its place.
@@ -67,14 +67,38 @@ def shell_script(settings: Remote, arguments: Sequence[str], more: str = "") -> 
     return "".join(f"{line}\n" for line in lines if line)
 
 
-def refuse_reserved_names(settings: Slurm, jobs_at: str, scripts: Sequence[str]) -> None:
-    """Refuse paths that NeMo-Run would take for its own.
+def docker_volumes(docker: Docker) -> list[str]:
+    """Return the mounts of a container: its ``volumes``, the current folder and, if it is this one, the repository.
+
+    A folder that ``volumes`` mounts already is not mounted twice, which Docker refuses.
+    """
+    own = {str(Path.cwd()), *([str(ROOT)] if docker.repository is None else [])}
+    taken = {str(Path(volume.split(":")[1])) for volume in docker.volumes}
+    return [*docker.volumes, *(f"{path}:{path}" for path in sorted(own - taken))]
+
+
+def refuse_changed_names(settings: Remote, home: str, scripts: Sequence[str]) -> None:
+    """Refuse paths that NeMo-Run's scripts would not hold as they are.
+
+    Args:
+        settings: of the executor.
+        home: NeMo-Run's folder on this machine, ``$NEMORUN_HOME``.
+        scripts: what the jobs run.
 
     Raises:
         UsageError: there is one.
     """
-    texts = [jobs_at, *(script.replace(SENT, "") for script in scripts)]
-    if not settings.container_image and any("/nemo_run" in text for text in texts):
+    far = settings.ssh_job_dir if isinstance(settings, Slurm) else None
+    for name, folder in (("$NEMORUN_HOME", home), ("ssh_job_dir", far or home)):
+        if not folder.startswith("/"):
+            raise UsageError(f"{name} must be an absolute path, not '{folder}'")
+        if shlex.quote(folder) != folder:
+            raise UsageError(
+                f"{name} is '{folder}': NeMo-Run's scripts name it without quotes, in which a blank or another "
+                "character of the shell breaks them; use another folder"
+            )
+    texts = [far or home, *(script.replace(SENT, "") for script in scripts)]
+    if isinstance(settings, Slurm) and not settings.container_image and any("/nemo_run" in text for text in texts):
         raise UsageError(
             "a path of this command, or $NEMORUN_HOME, has a folder whose name begins with nemo_run: NeMo-Run would "
             "take it for its own and put another in its place; use other names"

@@ -107,6 +107,7 @@ def far(cluster: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     without = os.environ["PATH"].removeprefix(f"{cluster / 'bin'}:")
     monkeypatch.setenv("PATH", f"{here}:{without}")
     (cluster / "there").mkdir()
+    (cluster / "there" / "launch.py").touch()
     return {
         "ssh_host": "127.0.0.1",
         "ssh_port": sshd.port,

@@ -140,9 +140,18 @@ def test_from_another_machine_paths_are_those_of_the_cluster(nemorun_home: Path,
 
 
 def test_in_a_container_the_shared_folders_are_mounted(nemorun_home: Path, tmp_path: Path):
-    chosen = executor(tmp_path, container_image="base.sqsh", container_mounts=["/lustre:/lustre"])
+    mounts = ["/lustre:/lustre", f"{ROOT}:{ROOT}", f"{Path.cwd()}:{Path.cwd()}"]
+    chosen = executor(tmp_path, container_image="base.sqsh", container_mounts=mounts)
     script = submit(["--output", "out"], load_slurm(chosen), dry_run=True).scripts["read"]
     assert "--container-image base.sqsh --container-mounts /lustre:/lustre," in script
+    given = ["preprocess", "--tokenizer", "/lustre/t", "--engine", "slurm", "--executor", str(chosen), "--dry-run"]
+    for more, message in (
+        (["--input", "/lustre/in", "--output", "/scratch/out"], "no container_mounts holds /scratch/out"),
+        (["--input", "/scratch/in", "--output", "/lustre/out"], "no container_mounts brings /scratch/in"),
+        (["--input", "in", "--output", "out", "--replay", "/scratch/old=0.1"], "brings /scratch/old.idx into"),
+    ):
+        ended = CliRunner().invoke(launch.app, [*given, *more])
+        assert isinstance(ended.exception, UsageError) and message in str(ended.exception), ended.output
 
 
 def test_the_options_of_the_jobs_mean_the_settings_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -138,26 +138,13 @@ def test_what_was_taken_before_a_refusal_is_named(cluster: Path, nemorun_home: P
     assert not list(nemorun_home.glob("experiments/eurlex-sft/*"))
 
 
-def test_what_is_not_there_is_refused_before_it_waits_in_a_queue(cluster: Path) -> None:
-    slurm = settings(cluster)
-    with pytest.raises(UsageError, match=r"not there: .*/no data"):
-        submit("eurlex-cpt", [job(slurm, "true\n")], slurm, paths=[str(cluster), str(cluster / "no data")])
-    assert not (cluster / "submitted").exists()
-    (cluster / "bin" / "sbatch").unlink()
-    with pytest.raises(RecipeError, match="there is no sbatch"):
-        submit("eurlex-cpt", [job(slurm, "true\n")], slurm)
-
-
-def test_what_no_mount_brings_into_the_container_is_refused(cluster: Path) -> None:
-    (cluster / "lustre" / "data").mkdir(parents=True)
-    mounts = [f"{cluster}/lustre:/lustre"]
-    slurm = settings(cluster, container_image="base.sqsh", container_mounts=mounts)
-    with pytest.raises(UsageError, match="no container_mounts brings /scratch/data into the container"):
-        submit("eurlex-cpt", [job(slurm, "true\n")], slurm, paths=["/lustre/data", "/scratch/data"])
-    with pytest.raises(UsageError, match=r"not there: .*/lustre/other"):
-        submit("eurlex-cpt", [job(slurm, "true\n")], slurm, paths=["/lustre/data", "/lustre/other"])
-    made = submit("eurlex-cpt", [job(slurm, "true\n")], slurm, paths=["/lustre/data"], dry_run=True)
-    assert f"--container-image base.sqsh --container-mounts {cluster}/lustre:/lustre," in made.scripts["cpt"]
+def test_options_of_sbatch_may_be_bare_or_taken_back(nemorun_home: Path, tmp_path: Path) -> None:
+    further = {"reservation": "eurlex", "requeue": False, "comment": None, "reboot": True, "kill-on-invalid-dep": "no"}
+    slurm = settings(tmp_path, sbatch=further)
+    lines = lines_of(submit("eurlex-cpt", [job(slurm, "true\n")], slurm, dry_run=True))
+    assert {"#SBATCH --reservation=eurlex", "#SBATCH --reboot", "#SBATCH --kill-on-invalid-dep=no"} <= lines
+    assert not [line for line in lines if line.startswith(("#SBATCH --requeue", "#SBATCH --comment"))]
+    assert "#SBATCH --kill-on-invalid-dep=yes" not in lines
 
 
 @pytest.fixture

@@ -94,11 +94,13 @@ def preprocess(
     if part != "0/1" and not only:
         raise UsageError("--part is a part of one stage: it needs --only")
     if engine == "slurm":
+        from preprocessing.corpus.indexed import idx_path
         from recipes.executors.settings import load_slurm
         from tools.corpus_on_slurm import options_of, submit
 
         options = options_of(inputs, output, tokenizer, settings, overwrite)
-        sent = submit(options, load_slurm(executor), dry_run=dry_run, inputs=[*inputs, tokenizer])
+        read = [*inputs, tokenizer, *([idx_path(settings.replay[0])] if settings.replay else [])]
+        sent = submit(options, load_slurm(executor), dry_run=dry_run, inputs=read, outputs=[output])
         print_result(sent, as_json)
     elif dry_run:
         print_result(look(inputs, output, tokenizer, settings), as_json)
