@@ -6,6 +6,9 @@ takes 8 bytes a parameter on top of the states, as many as they are themselves w
 70B over four. Saving (``get_unscaled_state`` of every tensor, ``state_dict``) and loading (``load_state_dict``) do the
 same. Here a step goes through the group in pieces, copies for a checkpoint lie on the host, and loading makes every
 state once. The arithmetic is Transformer Engine's, tensor by tensor as it was.
+
+A checkpoint for any layout (``ckpt_optim_fully_reshardable``) holds all states in FP32, the 16-bit remainders of BF16
+weights as whole numbers; FusedAdam takes back none but 16-bit ones, and gets them here.
 """
 
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
@@ -16,6 +19,7 @@ from typing import Any
 import torch
 from nemo.lightning.pytorch.optim import MegatronOptimizerModule
 
+from preprocessing.errors import RecipeError
 from recipes.hardware import PIECE
 
 
@@ -65,6 +69,23 @@ def piecewise(kind: type[Any]) -> type[Any]:
             if getattr(self, "_copies_stay", False) or unscaled is self.state[param][state_name]:
                 return unscaled
             return unscaled.cpu()
+
+        def set_scaled_state(self, param: torch.Tensor, state_name: str, unscaled_state: torch.Tensor) -> None:
+            """Take a state from a checkpoint.
+
+            Raises:
+                RecipeError: it is a master weight, where remainders of BF16 weights are held.
+            """
+            remainders = self.store_param_remainders and param.dtype == torch.bfloat16
+            if state_name == "master_param" and remainders and unscaled_state.dtype != torch.int16:
+                whole = unscaled_state.to(torch.int16)
+                if not torch.equal(whole.to(unscaled_state.dtype), unscaled_state):
+                    raise RecipeError(
+                        "the checkpoint holds master weights in FP32, and this run 16-bit remainders of BF16 weights; "
+                        "set optim.config.store_param_remainders=false, or start from its weights with --checkpoint"
+                    )
+                unscaled_state = whole
+            super().set_scaled_state(param, state_name, unscaled_state)
 
         def state_dict(self) -> dict[str, Any]:
             """Return the groups. Megatron takes the states one by one, through :meth:`get_unscaled_state`."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from preprocessing.errors import RecipeError
 from recipes.adam_in_pieces import PIECE, pieces, piecewise
 
 SIZES = (7, 300, 20, 20, 500, 1)
@@ -37,6 +38,10 @@ class Fused(torch.optim.Optimizer):
     def get_unscaled_state(self, param: torch.Tensor, state_name: str) -> torch.Tensor:
         state: torch.Tensor = self.state[param][state_name]
         return state if state_name == "master_param" else state.float()
+
+    def set_scaled_state(self, param: torch.Tensor, state_name: str, unscaled_state: torch.Tensor) -> None:
+        assert unscaled_state.dtype == (torch.int16 if state_name == "master_param" else torch.float32)
+        self.state[param][state_name].copy_(unscaled_state)
 
     def step(self, closure: Any = None, grad_scaler: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
@@ -140,6 +145,25 @@ def test_a_checkpoint_fills_a_new_optimizer_one_state_at_a_time(in_pieces: Fused
     step(in_pieces, 2)
     step(fresh, 2)
     assert same(in_pieces, fresh)
+
+
+def test_states_saved_for_any_layout_come_back_bit_for_bit_and_fp32_masters_are_no_remainders(
+    in_pieces: Fused,
+) -> None:
+    """Megatron gathers all states in FP32 for that (``distrib_optimizer.py``, 1010 to 1060, and back 2047)."""
+    step(in_pieces, 0)
+    fresh = made()
+    fresh.__class__ = piecewise(Fused)
+    step(fresh, 1)
+    for old, new in zip(weights(in_pieces), weights(fresh), strict=True):
+        remainders = torch.linspace(-(2**15), 2**15 - 1, old.numel())
+        in_pieces.state[old]["master_param"].copy_(remainders.to(torch.int16))
+        new.data.copy_(old)
+        for name in ("exp_avg", "exp_avg_sq", "master_param"):
+            fresh.set_scaled_state(new, name, in_pieces.get_unscaled_state(old, name).float())
+    assert same(in_pieces, fresh)
+    with pytest.raises(RecipeError, match=r"FP32, and this run 16-bit remainders.*store_param_remainders=false"):
+        fresh.set_scaled_state(new, "master_param", torch.full(new.shape, 0.5))
 
 
 def test_a_second_load_leaves_the_states(in_pieces: Fused) -> None:
