@@ -34,24 +34,27 @@ def prepare_folder(request: Request, recipes: Sequence[Any], resume_from: str | 
         UsageError: it is another run's, its disk is too small, or there is no such checkpoint.
     """
     from recipes.disk import require_space
-    from recipes.identity import check_same_run, identity, write_identity
+    from recipes.identity import check_layout, check_same_run, identity, write_identity
     from recipes.stop import forget_stop
 
     folder, recipe = request.folder, recipes[-1]
     now = identity(recipe, request.stage_name, request.data)
-    strategy = recipe.trainer.strategy
-    reshardable = not recipe.optim.config.use_distributed_optimizer or strategy.ckpt_optim_fully_reshardable
-    check_same_run(folder, now, reshardable)
+    check_same_run(folder, now)
     # of several nodes, each of which starts this command, the first gets the folder ready
     first = (os.environ.get("NODE_RANK") or os.environ.get("SLURM_NODEID") or "0") == "0"
     if resume_from is not None and (resume_from == BEST or resume_from.isdigit()):
         if first:
-            _go_back(folder, chosen_checkpoint(folder, resume_from))
+            chosen = chosen_checkpoint(folder, resume_from)
+            check_layout(folder, chosen, now)
+            _go_back(folder, chosen)
     elif resume_from is not None:
-        branch = _branch(Path(resume_from), folder)
-        check_same_run(branch.parent.parent, now, reshardable)
+        branch, origin = _branch(Path(resume_from), folder)
+        check_same_run(origin, now)
+        check_layout(origin, branch, now)
         for phase in recipes:
             phase.resume.branch_from = str(branch)
+    elif newest := finished_checkpoints(folder)[-1:]:
+        check_layout(folder, newest[0], now)
     if not first:
         return
     _pass_over(folder)
@@ -84,18 +87,27 @@ def _go_back(folder: Path, checkpoint: Path) -> None:
         print(f"later checkpoints are set aside in {place}: {', '.join(path.name for path in later)}", file=sys.stderr)
 
 
-def _branch(checkpoint: Path, folder: Path) -> Path:
+def _branch(checkpoint: Path, folder: Path) -> tuple[Path, Path]:
+    """Return ``checkpoint`` and the folder of the run that saved it."""
+    from recipes.identity import FILE, run_of
+
     if not is_checkpoint(checkpoint):
         reason = fault(checkpoint) if checkpoint.is_dir() else "there is no such folder"
         raise UsageError(f"--resume-from {checkpoint} is no checkpoint, and neither a step nor '{BEST}': {reason}")
     if checkpoint.resolve().parent == (folder / "checkpoints").resolve():
         raise UsageError(f"{checkpoint} is one of this run's own: --resume-from {step_of(checkpoint)}")
+    origin = run_of(checkpoint)
+    if origin is None:
+        raise UsageError(
+            f"{checkpoint} is of no run (there is no {FILE} above it) that could be gone on with; --checkpoint "
+            f"{checkpoint} starts from its weights"
+        )
     if finished_checkpoints(folder):
         raise UsageError(
             f"{folder} has checkpoints of its own; to branch off {checkpoint}, choose another --output (to go on from "
             "its own newest, leave --resume-from out)"
         )
-    return checkpoint.resolve()
+    return checkpoint.resolve(), origin
 
 
 def _pass_over(folder: Path) -> None:

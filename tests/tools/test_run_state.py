@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import pytest
 
 from preprocessing.errors import UsageError
 from recipes import disk, identity
-from tests.recipes.test_checkpoints import cut, described
+from tests.recipes.test_checkpoints import cut, described, write_checkpoint
 from tests.recipes.tiny import Tiny
 from tests.tools.test_train import recipe, request, tiny
 from tools.run_state import prepare_folder
@@ -34,7 +37,7 @@ def test_what_may_change_from_start_to_start_may_and_the_rest_is_named(tiny: Tin
     prepared(tiny, folder, "trainer.max_steps=999", "optim.config.lr=1e-5", "data.micro_batch_size=4")
     prepared(tiny, folder, "trainer.strategy.tensor_model_parallel_size=1", hardware="1xcpu")
     other = Path(str(tiny.blend).replace("blend.yaml", "other.yaml"))
-    other.write_text(tiny.blend.read_text() + "# another\n")
+    other.write_text(re.sub(r"weight: [\d.]+", "weight: 0.123", tiny.blend.read_text(), count=1))
     cases: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
         ("sequence length was 256, is 64", ("data.seq_length=64", "model.config.seq_length=64"), {}),
         ("global batch size was 8, is 16", ("data.global_batch_size=16",), {}),
@@ -55,16 +58,65 @@ def test_what_may_change_from_start_to_start_may_and_the_rest_is_named(tiny: Tin
         prepared(tiny, folder)
 
 
-def test_states_of_the_distributed_optimizer_keep_their_layout(tmp_path: Path) -> None:
-    before = {"stage": "cpt", "layout": {"tensor parallel": 4, "pipeline parallel": 1}}
-    now = {"stage": "cpt", "layout": {"tensor parallel": 2, "pipeline parallel": 2}}
+def test_a_run_is_told_by_what_it_trains_on_and_by_nothing_beside_it(tiny: Tiny, tmp_path: Path) -> None:
+    shutil.copytree(tiny.blend.parent, tmp_path / "cpt")
+    shutil.copytree(tiny.blend.parent / "en", tmp_path / "general")
+    blend = tmp_path / "cpt" / "blend.yaml"
+    text = blend.read_text()
+    validation = text.index("validation:")
+    replay = f"  - {{language: replay, prefix: {tmp_path}/general/train, weight: 0.05, tokens: 1, documents: 1}}\n"
+    blend.write_text(text[:validation] + replay + text[validation:] + "# a remark\n")
+    prepared(tiny, tmp_path / "run", data=blend)
+    (tmp_path / "cpt" / "sft").mkdir()
+    (tmp_path / "cpt" / "sft" / "00000.jsonl").write_text("{}\n")
+    blend.write_text(blend.read_text() + "# another remark\n")
+    prepared(tiny, tmp_path / "run", data=blend)
+    with (tmp_path / "general" / "train.bin").open("ab") as stream:
+        stream.write(bytes(8))
+    with pytest.raises(UsageError, match="holds another run: training data was"):
+        prepared(tiny, tmp_path / "run", data=blend)
+
+
+def saved(run: Path, **metadata: str) -> Path:
+    """A checkpoint that says how its optimizer's states were saved, as NeMo's do."""
+    import torch
+
+    checkpoint = write_checkpoint(run / "checkpoints" / "step=10")
+    torch.save({"content_metadata": metadata}, checkpoint / "weights" / "common.pt")
+    (checkpoint / "weights" / "metadata.json").write_text(
+        '{"sharded_backend": "torch_dist", "common_backend": "torch"}'
+    )
+    return checkpoint
+
+
+def test_states_of_the_distributed_optimizer_keep_their_layout_unless_they_were_saved_for_any(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    layouts: tuple[dict[str, Any], ...] = ({"tensor parallel": 4, "data parallel": "1"}, {"tensor parallel": 2})
+    before, now = ({"stage": "cpt", "layout": {"data parallel": "2 or more", **layout}} for layout in layouts)
     identity.write_identity(tmp_path, before)
-    identity.check_same_run(tmp_path, before, reshardable=False)
-    identity.check_same_run(tmp_path, now, reshardable=True)
+    kind = "distrib_optim_sharding_type"
+    checkpoint = saved(tmp_path, **{kind: "dp_reshardable"})
+    identity.check_layout(tmp_path, checkpoint, before)
     with pytest.raises(
-        UsageError, match=r"tensor parallel was 4, is 2; pipeline parallel was 1, is 2\. Set it back, or"
+        UsageError,
+        match=r"layout only: data parallel was 1, is 2 or more; tensor parallel was 4, is 2\. Set it back \(",
     ):
-        identity.check_same_run(tmp_path, now, reshardable=False)
+        identity.check_layout(tmp_path, checkpoint, now)
+    for fitting in ({kind: "fully_reshardable"}, {}):  # the second: another optimizer
+        shutil.rmtree(tmp_path / "checkpoints")
+        identity.check_layout(tmp_path, saved(tmp_path, **fitting), now)
+
+
+def test_a_second_node_is_another_layout_and_a_third_one_none(tiny: Tiny, tmp_path: Path) -> None:
+    def made(hardware: str, **choices: Any) -> dict[str, Any]:
+        of = recipe("cpt", tmp_path / "none", tiny.blend, tmp_path, model="llama33_70b", hardware=hardware, **choices)
+        return identity.identity(of, "cpt", tiny.blend)
+
+    one, two, three = made("8xb200"), made("2x8xb200"), made("4x8xb200")
+    assert (one["layout"]["data parallel"], two["layout"]["data parallel"]) == ("1", "2 or more")
+    assert one != two == three
+    assert (one["weights"], made("8xb200", peft="lora")["weights"]) == ("bf16 and 16-bit remainders", "bf16")
 
 
 def test_going_back_sets_later_checkpoints_aside_and_damaged_ones_are_named(
@@ -93,6 +145,12 @@ def test_a_run_branches_off_a_checkpoint_of_another_one_of_the_same_kind(tiny: T
         prepared(tiny, tmp_path / "third", "data.seed=7", resume_from=str(origin))
     with pytest.raises(UsageError, match="is one of this run's own: --resume-from 10"):
         prepared(tiny, tmp_path / "old", resume_from=str(origin))
+    aside = described(tmp_path / "old" / "set_aside" / "20260101-000000" / "step=30", size=10)
+    prepared(tiny, tmp_path / "fourth", resume_from=str(aside))
+    with pytest.raises(
+        UsageError, match=r"nemo is of no run \(there is no run.json above.*--checkpoint .*nemo starts"
+    ):
+        prepared(tiny, tmp_path / "fifth", resume_from=str(tiny.nemo))
     with pytest.raises(UsageError, match="is no checkpoint, and neither a step nor 'best': there is no such folder"):
         prepared(tiny, tmp_path / "new", resume_from="newest")
     own = described(tmp_path / "new" / "checkpoints" / "step=20", size=10)
