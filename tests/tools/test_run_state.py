@@ -83,9 +83,8 @@ def saved(run: Path, **metadata: str) -> Path:
 
     checkpoint = write_checkpoint(run / "checkpoints" / "step=10")
     torch.save({"content_metadata": metadata}, checkpoint / "weights" / "common.pt")
-    (checkpoint / "weights" / "metadata.json").write_text(
-        '{"sharded_backend": "torch_dist", "common_backend": "torch"}'
-    )
+    backends = {"sharded_backend": "torch_dist", "common_backend": "torch"}
+    (checkpoint / "weights" / "metadata.json").write_text(json.dumps(backends))
     return checkpoint
 
 
@@ -147,9 +146,7 @@ def test_a_run_branches_off_a_checkpoint_of_another_one_of_the_same_kind(tiny: T
         prepared(tiny, tmp_path / "old", resume_from=str(origin))
     aside = described(tmp_path / "old" / "set_aside" / "20260101-000000" / "step=30", size=10)
     prepared(tiny, tmp_path / "fourth", resume_from=str(aside))
-    with pytest.raises(
-        UsageError, match=r"nemo is of no run \(there is no run.json above.*--checkpoint .*nemo starts"
-    ):
+    with pytest.raises(UsageError, match=r"nemo is of no run \(there is no run.json above.*--checkpoint .*nemo starts"):
         prepared(tiny, tmp_path / "fifth", resume_from=str(tiny.nemo))
     with pytest.raises(UsageError, match="is no checkpoint, and neither a step nor 'best': there is no such folder"):
         prepared(tiny, tmp_path / "new", resume_from="newest")
