@@ -1,4 +1,7 @@
-"""What must divide in a layout of a model over devices: asked of a plan, and of a recipe once its overrides are in."""
+"""What must go together in a layout of a model over devices.
+
+Asked of a plan, and of a recipe once its overrides are in: what one refuses, the other does.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,17 @@ OF_A_PLAN = Names(
     micro_batch="micro-batches of ",
 )
 
+_BLOCK = 16  # values that share a scale in NVFP4
+_COUNTS = (
+    *("world_size", "sequence_length", "micro_batch_size", "global_batch_size"),
+    *("tensor_parallel", "pipeline_parallel", "virtual_pipeline", "context_parallel"),
+)
+_MOST = 10**9  # what is computed of larger ones is no number that floats can hold
+
 
 @dataclass(frozen=True)
 class Division:
-    """The numbers that have to go together."""
+    """The numbers that have to go together; most must divide one another."""
 
     shape: Shape
     world_size: int
@@ -47,17 +57,28 @@ class Division:
     global_batch_size: int
     adapter_rank: int | None = None
     balanced: bool = False  # embedding and loss take the place of a layer each where stages share layers out
+    on_gpu: bool = True
+    nvfp4: bool = False  # the layers' products are in NVFP4, or in its emulation
+    fp32_weights: bool = False
+    precision_aware: bool = False  # Megatron's optimizer of that name, with the remainders of BF16 weights
+    packed: bool = False  # several chats share a sequence
 
     def faults(self, names: Names) -> list[str]:
         """Return one sentence for each thing that does not divide; [] where all does."""
-        too_small = [
-            f"{name} must be at least 1, not {getattr(self, name)}"
-            for name in ("world_size", "sequence_length", "micro_batch_size", "global_batch_size")
-            if getattr(self, name) < 1
+        counts = {name: getattr(self, name) for name in _COUNTS if getattr(self, name) is not None}
+        too_small = [f"{name} must be at least 1, not {count}" for name, count in counts.items() if count < 1]
+        too_large = [f"{name} must be at most {_MOST:,}" for name, count in counts.items() if count > _MOST]
+        if too_small or too_large:
+            return too_small + too_large
+        return [
+            *self._of_devices(names),
+            *self._of_the_model(names),
+            *self._of_sequences(),
+            *self._of_batches(names),
+            *self._of_packed_chats(names),
+            *self._of_the_optimizer(),
+            *self._of_blocks(),
         ]
-        if too_small:
-            return too_small
-        return [*self._of_devices(names), *self._of_the_model(names), *self._of_sequences(), *self._of_batches(names)]
 
     @property
     def _parallel(self) -> int:
@@ -101,6 +122,53 @@ class Division:
         if context > 1 and length % (2 * context):
             found.append(f"sequences of {length} tokens do not divide over 2 x {context} context parallel parts")
         return found
+
+    def _of_packed_chats(self, names: Names) -> list[str]:
+        if not self.packed:
+            return []
+        found = []
+        if not self.on_gpu:
+            found.append("packed chats need Transformer Engine's attention, which is for GPUs; set data.packed=false")
+        if self.micro_batch_size != 1:
+            found.append(f"packed chats need {names.micro_batch}1, not {self.micro_batch_size}")
+        if self.context_parallel > 1:
+            # megatron.core.utils.get_batch_on_this_cp_rank cuts the whole sequence and its list of borders alike
+            found.append(
+                f"NeMo 2.7.3 can't divide packed chats over {self.context_parallel} context parallel parts; set "
+                "packed_chats: null in a file for --config"
+            )
+        return found
+
+    def _of_the_optimizer(self) -> list[str]:
+        if not self.precision_aware:
+            return []
+        if not self.on_gpu:
+            return ["the precision-aware optimizer is Transformer Engine's, which is for GPUs; leave it out on a CPU"]
+        if self.fp32_weights:
+            return [
+                "the precision-aware optimizer adds 16 bits to BF16 weights, and these are FP32; use --precision bf16"
+            ]
+        return []
+
+    def _of_blocks(self) -> list[str]:
+        """Scales are shared by 16 values in a row (weights: 16 x 16), and a block lies within one rank's share."""
+        if not self.nvfp4:
+            return []
+        shape, tensor = self.shape, self.tensor_parallel
+        shards = self.context_parallel * (tensor if self.sequence_parallel else 1)
+        parts = (
+            ("hidden columns", shape.hidden, 1),
+            ("query columns", shape.queries, tensor),
+            ("query, key and value columns", shape.queries + 2 * shape.keys, tensor),
+            ("MLP columns", shape.feed_forward, tensor),
+            ("tokens of a micro-batch", self.sequence_length * self.micro_batch_size, shards),
+        )
+        return [
+            f"NVFP4 takes blocks of {_BLOCK}, and {count} {name} do not divide into them over {over} "
+            f"rank{'s' * (over > 1)}; use bf16 or another layout"
+            for name, count, over in parts
+            if count % (_BLOCK * over)
+        ]
 
     def _of_batches(self, names: Names) -> list[str]:
         copies = max(1, self.world_size // self._parallel)

@@ -42,6 +42,11 @@ class Format:
     bf16_at_start: int = 0
     bf16_at_end: float = 0.0
 
+    @property
+    def nvfp4(self) -> bool:
+        """Whether products are in NVFP4, or in its emulation."""
+        return self.emulated or "fp4" in (self.plugin or {})
+
     def runs_on(self, capability: tuple[int, int] | None) -> bool:
         """Whether a GPU of this compute capability computes in it (None: a CPU)."""
         if capability is None:
@@ -121,8 +126,8 @@ FORMATS = {
         ),
     )
 }
-# What `auto` takes, the fastest first.
-_BEST = ("nvfp4", "fp8-current", "bf16")
+#: What ``auto`` takes, the fastest first.
+BEST = ("nvfp4", "fp8-current", "bf16")
 
 
 def format_named(name: str) -> Format:
@@ -140,7 +145,7 @@ def best_format(chip: str) -> str:
     """Return the name of the fastest format that ``chip`` (of :data:`CHIPS`, or ``cpu``) has."""
     if chip == CPU:
         return "fp32"  # exact enough to compare losses between runs and with Hugging Face
-    return next(name for name in _BEST if FORMATS[name].runs_on(CHIPS[chip]))
+    return next(name for name in BEST if FORMATS[name].runs_on(CHIPS[chip]))
 
 
 def require_chip(choice: Format, chip: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from preprocessing.errors import UsageError, did_you_mean
 from recipes.formats import CHIPS, CPU
+from recipes.gpus import GPUS, Gpu
 from recipes.settings import CONFIGS, checked, read_yaml
 
 #: Ways to hold a trained parameter, in 18, 9 and 10 bytes (see ``recipes.optimizer``).
@@ -23,7 +24,7 @@ PIECE = 2**28
 RECOMPUTE = ("none", "selective", "full")
 FULL, ADAPTERS = "full", "adapters"
 _FOLDER = CONFIGS / "hardware"
-_NAME = re.compile(r"(?:(?P<nodes>\d+)x)?(?P<devices>\d+)x(?P<chip>[a-z]+\d*[a-z]*)")
+_NAME = re.compile(r"(?:(?P<nodes>\d{1,7})x)?(?P<devices>\d{1,7})x(?P<chip>[a-z]+\d*[a-z]*)", re.ASCII)
 
 
 def optimizer_of(config: Any) -> str:
@@ -147,6 +148,25 @@ def load_hardware(name: str) -> Hardware:
     fitting = [profile for profile in profiles if profile.devices <= devices]
     nearest = max(fitting, key=_devices) if fitting else min(profiles, key=_devices)
     return dataclasses.replace(nearest, name=name, devices=devices, nodes=nodes)
+
+
+def nearest_chip(gpu: Gpu, devices: int) -> str:
+    """Return the chip whose profile suits ``devices`` of ``gpu`` best, for plans of a GPU that has none.
+
+    Its own, where there is one; else of the nearest generation, then node size, then memory.
+    """
+
+    def distance(profile: Hardware) -> tuple[float, ...]:
+        other = GPUS[profile.chip]
+        return (
+            other.name != gpu.name,
+            abs(other.capability[0] - gpu.capability[0]),
+            abs(profile.devices - devices),
+            abs(other.memory - gpu.memory),
+        )
+
+    profiles = (_load(path.stem) for path in sorted(_FOLDER.glob("*.yaml")))
+    return min((profile for profile in profiles if profile.gpu), key=distance).chip
 
 
 def _devices(hardware: Hardware) -> int:

@@ -35,6 +35,11 @@ class Request:
     time_limit: float | None = None  # seconds after which the run stops with a checkpoint
 
     @property
+    def packed(self) -> bool:
+        """Whether several chats share a sequence: SFT on GPUs, where the stage's ``packed_chats`` says how many."""
+        return self.stage_name == "sft" and self.hardware.gpu and self.stage.packed_chats is not None
+
+    @property
     def tuning(self) -> str:
         """``full``, or the adapters' name."""
         return self.adapters.name if self.adapters else FULL
@@ -130,9 +135,10 @@ def packed(request: Request) -> Request:
 
     As many chats a step as before, about ``packed_chats`` in a sequence. Other requests come back as they are.
     """
-    share = request.stage.packed_chats
-    if request.stage_name != "sft" or not request.hardware.gpu or share is None:
+    if not request.packed:
         return request
+    share = request.stage.packed_chats
+    assert share is not None
     copies = request.hardware.world_size // request.layout.model_parallel
     batch = max(1, request.stage.global_batch_size // share // copies) * copies
     return dataclasses.replace(

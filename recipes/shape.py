@@ -6,7 +6,7 @@ Imports neither torch nor NeMo: a plan needs no model, only its sizes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,8 @@ import yaml
 from preprocessing.errors import UsageError
 
 _LLAMAS = ("LlamaForCausalLM", "MistralForCausalLM")  # the same tensors
+#: No size is larger: what is computed of one stays a number that floats can hold.
+_LARGEST = 10**9
 
 
 class Linear(NamedTuple):
@@ -46,8 +48,13 @@ class Shape:
 
     def __post_init__(self) -> None:
         for name in ("layers", "hidden", "feed_forward", "heads", "groups", "channels", "vocabulary"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"a model's {name} must be at least 1, not {getattr(self, name)}")
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise UsageError(f"a model's {name} must be a whole number, not {value!r}")
+            if value < 1:
+                raise UsageError(f"a model's {name} must be at least 1, not {value}")
+            if value > _LARGEST:
+                raise UsageError(f"a model's {name} must be at most {_LARGEST:,}")
         if self.heads % self.groups:
             raise UsageError(f"{self.heads} attention heads do not divide into {self.groups} key-value heads")
 
@@ -123,7 +130,7 @@ def shape_of(config: Any) -> Shape:
         feed_forward=config.ffn_hidden_size,
         heads=heads,
         groups=config.num_query_groups or heads,
-        channels=config.kv_channels or config.hidden_size // heads,
+        channels=config.kv_channels or config.hidden_size // max(1, heads),
         vocabulary=config.vocab_size or LLAMA_3_VOCABULARY,
         tied=bool(getattr(config, "share_embeddings_and_output_weights", False)),
     )
@@ -137,47 +144,71 @@ def read_shape(path: Path) -> Shape:
     """Read the sizes of the model in a Hugging Face folder (or its ``config.json``), or in a NeMo checkpoint.
 
     Raises:
-        UsageError: it is neither, or not Llama-shaped.
+        UsageError: it is neither, or not Llama-shaped; names the file.
     """
-    if path.is_dir() and (path / "context" / "model.yaml").is_file():
-        return _of_nemo(path / "context" / "model.yaml")
+    nemo = path / "context" / "model.yaml"
+    if path.is_dir() and nemo.is_file():
+        return _of_file(_of_nemo, nemo)
     file = path / "config.json" if path.is_dir() else path
+    if not file.exists():
+        raise UsageError(f"{path} holds neither config.json nor a NeMo checkpoint")
+    return _of_file(_of_hugging_face, file)
+
+
+def _of_file(read: Callable[[str], Shape], file: Path) -> Shape:
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path} holds neither config.json nor a NeMo checkpoint") from None
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{file} can't be read as JSON: {error}") from error
+        return read(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file} can't be read: {error.strerror}") from error
+    except RecursionError:
+        raise UsageError(f"{file} is nested too deeply for a model's configuration") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no text") from None
+    except UsageError as error:
+        raise UsageError(f"{file} is not Llama-shaped: {error}") from error
+
+
+def _of_hugging_face(text: str) -> Shape:
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"it can't be read as JSON ({error})") from error
     if not isinstance(values, dict):
-        raise UsageError(f"{file} is no model configuration")
-    return _of_hugging_face(values, file)
-
-
-def _of_hugging_face(values: Mapping[str, Any], file: Path) -> Shape:
+        raise UsageError("it is no model configuration")
     kinds = values.get("architectures") or [values.get("model_type", "nothing")]
+    if not isinstance(kinds, list):
+        raise UsageError(f"architectures must be a list of names, not {kinds!r}")
     if not any(kind in (*_LLAMAS, "llama", "mistral") for kind in kinds):
-        raise UsageError(f"{file} is not Llama-shaped: it says {', '.join(map(str, kinds))}, not {_LLAMAS[0]}")
-    if values.get("attention_bias") or values.get("mlp_bias"):
-        raise UsageError(f"{file} is not Llama-shaped: its linear layers have biases")
-    heads = _whole(values, "num_attention_heads", file)
-    hidden = _whole(values, "hidden_size", file)
+        raise UsageError(f"it says {', '.join(map(str, kinds))}, not {_LLAMAS[0]}")
+    if _yes(values, "attention_bias") or _yes(values, "mlp_bias"):
+        raise UsageError("its linear layers have biases")
+    heads, hidden = _whole(values, "num_attention_heads"), _whole(values, "hidden_size")
     return Shape(
-        layers=_whole(values, "num_hidden_layers", file),
+        layers=_whole(values, "num_hidden_layers"),
         hidden=hidden,
-        feed_forward=_whole(values, "intermediate_size", file),
+        feed_forward=_whole(values, "intermediate_size"),
         heads=heads,
-        groups=_whole(values, "num_key_value_heads", file) if values.get("num_key_value_heads") else heads,
-        channels=_whole(values, "head_dim", file) if values.get("head_dim") else hidden // max(1, heads),
-        vocabulary=_whole(values, "vocab_size", file),
-        tied=bool(values.get("tie_word_embeddings", False)),
+        groups=_whole(values, "num_key_value_heads", heads),
+        channels=_whole(values, "head_dim", hidden // max(1, heads)),
+        vocabulary=_whole(values, "vocab_size"),
+        tied=_yes(values, "tie_word_embeddings"),
     )
 
 
-def _whole(values: Mapping[str, Any], name: str, file: Path) -> int:
+def _whole(values: Mapping[str, Any], name: str, default: int | None = None) -> int:
     value = values.get(name)
+    if value is None and default is not None:
+        return default
     if isinstance(value, bool) or not isinstance(value, int):
-        raise UsageError(f"{file} is not Llama-shaped: {name} is {value!r}, and must be a whole number")
+        raise UsageError(f"{name} is {value!r}, and must be a whole number")
     return value
+
+
+def _yes(values: Mapping[str, Any], name: str) -> bool:
+    value = values.get(name)
+    if not isinstance(value, bool | None):
+        raise UsageError(f"{name} is {value!r}, and must be true or false")
+    return bool(value)
 
 
 class _Attributes:
@@ -185,9 +216,8 @@ class _Attributes:
         self.__dict__.update(values)
 
 
-def _of_nemo(file: Path) -> Shape:
+def _of_nemo(text: str) -> Shape:
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]
-        return shape_of(_Attributes(config))
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{file} holds no configuration of a Llama: {error}") from error
+        return shape_of(_Attributes(yaml.safe_load(text)["config"]))
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"it holds no configuration of a Llama ({error})") from error

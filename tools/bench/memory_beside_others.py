@@ -10,6 +10,7 @@ recomputation. The other planners' figures are in other_planners.yaml.
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import sys
 from pathlib import Path
@@ -20,19 +21,13 @@ import yaml
 from recipes.formats import format_named
 from recipes.gpus import GPUS
 from recipes.hardware import Layout
-from recipes.shape import Shape
 from tools.plan.configuration import Configuration
 from tools.plan.memory import Stage, memory
 from tools.plan.parts import ACTIVATIONS, STATES
+from tools.plan.published import SHAPES
 
-#: Hidden and MLP columns, heads, key-value heads, columns of a head; SimuMax's 405B has twice the key-value heads.
-SIZES = {
-    "8b": (4096, 14336, 32, 8, 128),
-    "70b": (8192, 28672, 64, 8, 128),
-    "405b": (16384, 53248, 128, 16, 128),
-}
-LAYERS = {"8b": 32, "70b": 80}
-VOCABULARY = 128256
+#: By the names here; SimuMax's 405B has twice the key-value heads.
+_SHAPES = {"8b": SHAPES["8b"], "70b": SHAPES["70b"], "405b": SHAPES["405b-4"]}
 OTHERS = Path(__file__).with_name("other_planners.yaml")
 #: What the plan adds of its own to activations, and no other planner has.
 _OWN = ("fragmentation",)
@@ -52,11 +47,13 @@ class Measured(NamedTuple):
 
     def planned(self, micro_batches: int = 4) -> list[Stage]:
         """The plan's stages. Megatron-LM pads the vocabulary, which the recipes do not."""
-        padded = 128 * self.tensor
+        shape, padded = _SHAPES[self.model], 128 * self.tensor
         layout = _layout(self.tensor, self.pipeline, None, self.context, "none")
         return memory(
             Configuration(
-                shape=Shape(self.layers, *SIZES[self.model], -(-VOCABULARY // padded) * padded),
+                shape=dataclasses.replace(
+                    shape, layers=self.layers, vocabulary=-(-shape.vocabulary // padded) * padded
+                ),
                 layout=layout,
                 format=format_named("bf16"),
                 sequence_length=self.tokens,
@@ -111,10 +108,9 @@ def _layout(tensor: int, pipeline: int, virtual: int | None, context: int, recom
 
 def first_stage(layout: dict[str, Any], recompute: str) -> tuple[float, float]:
     """Return GB of states and of activations that the plan has for a configuration of other_planners.yaml."""
-    model = str(layout["model"])
     stage = memory(
         Configuration(
-            shape=Shape(LAYERS[model], *SIZES[model], VOCABULARY),
+            shape=_SHAPES[str(layout["model"])],
             layout=_layout(
                 layout["tensor"], layout["pipeline"], layout.get("virtual"), layout.get("context", 1), recompute
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,5 +47,19 @@ def options_given(context: typer.Context, *without: str) -> list[str]:
 
 
 def print_result(summary: Any, as_json: bool) -> None:
-    """Print a command's result: its text for people, or its values for programs."""
-    print(json.dumps(summary.to_dict(), ensure_ascii=False, indent=2) if as_json else summary.text())
+    """Print a command's result: its text for people, or its values for programs.
+
+    JSON has no NaN and no infinity: a loss that is one is null there.
+    """
+    if as_json:
+        print(json.dumps(_finite(summary.to_dict()), ensure_ascii=False, indent=2, allow_nan=False))
+    else:
+        print(summary.text())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from preprocessing.errors import UsageError
 from recipes.request import Request, packed
+from tools.plan.numbers import LARGEST, amount, whole
 
 _BUDGET = re.compile(r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(h|hours?|d|days?|eur|€|usd|\$)", re.IGNORECASE)
 _HOURS = {"h": 1.0, "hour": 1.0, "hours": 1.0, "d": 24.0, "day": 24.0, "days": 24.0}
@@ -43,21 +44,22 @@ class Budget:
         if price is None:
             raise UsageError("a budget in money needs --price-per-gpu-hour")
         assert self.money is not None
-        return self.money / (price * gpus) * 3600
+        return self.money / (amount(price, "a price") * gpus) * 3600
 
 
 def parse_budget(text: str) -> Budget:
     """Read ``24h``, ``2.5d``, ``2000eur`` or ``2,000$``.
 
     Raises:
-        UsageError: it is none of these, or nothing.
+        UsageError: it is none of these, nothing, or no number.
     """
     found = _BUDGET.fullmatch(text.strip())
-    amount = float(found.group(1).replace(",", "")) if found else 0.0
-    if not found or amount <= 0:
-        raise UsageError(f"a budget can't be '{text}'; write hours or money: 24h, 2.5d, 2000eur")
+    number = float(found.group(1).replace(",", "")) if found else 0.0
+    if not found or not 0 < number <= LARGEST:
+        shown = text if len(text) <= 40 else f"{text[:40]}..."
+        raise UsageError(f"a budget can't be '{shown}'; write hours or money: 24h, 2.5d, 2000eur")
     hours = _HOURS.get(found.group(2).lower())
-    return Budget(hours=amount * hours) if hours else Budget(money=amount)
+    return Budget(hours=number * hours) if hours else Budget(money=number)
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,23 @@ def read_texts(corpus: Path, stage: str) -> Texts | None:
         rows = {code: row["tokens"][run["dataset"]] for code, row in report["languages"].items()}
         if report.get("replay"):
             rows["replay"] = report["replay"]["tokens"]
-        shares = {name: float(values["share"]) for name, values in run["epochs"].items()}
+        shares = {name: amount(values["share"], f"the share of {name}") for name, values in run["epochs"].items()}
+        tokens = {name: whole(rows[name], f"the number of tokens of {name}") for name in shares}
     except FileNotFoundError:
         raise UsageError(f"no report of a corpus at {path}; make it with: python launch.py preprocess") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is no report of `preprocess`: {error!r}") from error
-    return Texts({name: rows[name] for name in shares}, shares)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from error
+    except KeyError as error:
+        raise UsageError(f"{path} is no report of `preprocess`: it lacks {error}") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{path} is no report of `preprocess`: {error}") from error
+    except UsageError as error:
+        raise UsageError(f"{path} is no report of `preprocess`: {error}") from None
+    if not shares:
+        raise UsageError(f"{path} names no text that {stage} reads: the corpus is empty")
+    if max(shares.values()) > 1:
+        raise UsageError(f"{path} is no report of `preprocess`: a text's share can't be above 1")
+    return Texts(tokens, shares)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from preprocessing.errors import UsageError
-from recipes.formats import Format
+from recipes.formats import FORMATS, Format
 from recipes.gpus import Gpu
 from recipes.settings import checked, read_yaml
 
@@ -77,6 +77,15 @@ def known(choice: Format) -> bool:
     return choice.plugin is not None and not choice.emulated
 
 
+def able(gpu: Gpu) -> list[Format]:
+    """Return the formats that the GPU trains in and whose speed is known."""
+    return [
+        form
+        for form in FORMATS.values()
+        if known(form) and form.runs_on(gpu.capability) and _peak(inputs_of(form)) in gpu.peaks
+    ]
+
+
 def inputs_of(choice: Format) -> str:
     """Return the type of a quantized layer's inputs by the names of ``products``.
 
@@ -93,13 +102,18 @@ def inputs_of(choice: Format) -> str:
     return "bf16"
 
 
+def _peak(inputs: str) -> str:
+    """The name of their products' peak."""
+    return "fp8" if inputs == "mxfp8" else inputs
+
+
 def peak_of(gpu: Gpu, inputs: str) -> float:
     """Return the dense peak in FLOP/s for products of such ``inputs``.
 
     Raises:
         UsageError: the GPU has none.
     """
-    name = "fp8" if inputs == "mxfp8" else inputs
+    name = _peak(inputs)
     if name not in gpu.peaks:
         raise UsageError(f"{gpu.name.upper()} has no {name} products, only {' and '.join(gpu.peaks)}")
     return gpu.peaks[name] * 1e12

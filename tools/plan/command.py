@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import UsageError
 from recipes.formats import AUTO
-from recipes.gpus import GPUS, Gpu
+from recipes.gpus import Gpu
 from recipes.request import Request, make_request, packed
 from recipes.settings import STAGES
 from recipes.shape import Shape, read_shape
@@ -18,14 +17,13 @@ from tools.plan import text
 from tools.plan.budget import Bought, buy, parse_budget, read_texts
 from tools.plan.calibrate import Calibration, calibrate
 from tools.plan.claims import Claim, claims
+from tools.plan.coefficients import able
 from tools.plan.configuration import Configuration
 from tools.plan.from_request import configuration_of
+from tools.plan.machines import machine, precision
 from tools.plan.page import write_page
 from tools.plan.plan import Plan, make_plan, time_of
-from tools.plan.search import MICRO_BATCHES, Search, able, search
-
-#: Whose links and memory bandwidth a GPU gets that is described by its memory and peaks alone.
-_LIKE = "h100"
+from tools.plan.search import MICRO_BATCHES, Search, search
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def run_plan(asked: Asked) -> Answer:
         UsageError: a name, number, file or layout is wrong; one sentence.
     """
     notes: list[str] = []
-    hardware, gpu = _hardware(asked, notes)
+    hardware, gpu = machine(asked.hardware, asked.gpu_memory, asked.gpu_tflops, notes)
     shape = read_shape(asked.shape) if asked.shape else None
     stage = asked.stage.replace("-", "_")
     request = _request(asked, stage, hardware, gpu)
@@ -137,7 +135,7 @@ def _request(asked: Asked, stage: str, hardware: str | None, gpu: Gpu | None) ->
         stage,
         model=asked.model,
         hardware=hardware,
-        precision=_precision(asked, gpu),
+        precision=precision(asked.precision, gpu),
         peft=asked.peft,
         config=asked.config if stage == asked.stage.replace("-", "_") else None,
     )
@@ -180,43 +178,3 @@ def _bought(
         texts = read_texts(asked.corpus, stage) if asked.corpus else None
         found.append(buy(request, budget, seconds, asked.price_per_gpu_hour, texts))
     return found
-
-
-def _hardware(asked: Asked, notes: list[str]) -> tuple[str | None, Gpu | None]:
-    """Return the name of the hardware, and the GPU where the options describe one that is not known.
-
-    Such a GPU is laid out as the one it is assumed to be like.
-    """
-    if asked.gpu_memory is None and asked.gpu_tflops is None:
-        return asked.hardware, None
-    parts = re.fullmatch(r"((?:\d+x)?\d+x)(\w+)", asked.hardware or "")
-    if not parts or asked.gpu_memory is None or asked.gpu_tflops is None:
-        raise UsageError(
-            "a GPU that is not known here needs all three: --hardware 8xNAME --gpu-memory GB --gpu-tflops bf16=989"
-        )
-    if asked.gpu_memory <= 0:
-        raise UsageError(f"--gpu-memory can't be {asked.gpu_memory:g}")
-    like = GPUS[_LIKE]
-    gpu = dataclasses.replace(like, name=parts[2], memory=asked.gpu_memory * 1e9, peaks=_peaks(asked.gpu_tflops))
-    notes.append(f"  assumed     {parts[2]} has the memory bandwidth, links and efficiency of an {_LIKE.upper()}")
-    return f"{parts[1]}{_LIKE}", gpu
-
-
-def _precision(asked: Asked, gpu: Gpu | None) -> str:
-    """What a GPU that is described here has peaks for, the smallest type first."""
-    if gpu is None or asked.precision != AUTO:
-        return asked.precision
-    return "fp8-current" if "fp8" in gpu.peaks else "bf16"
-
-
-def _peaks(given: str) -> dict[str, float]:
-    peaks = {}
-    for item in given.split(","):
-        name, _, number = item.rpartition("=")
-        try:
-            peaks[name.strip() or "bf16"] = float(number)
-        except ValueError:
-            peaks[name] = 0.0
-    if "bf16" not in peaks or not set(peaks) <= {"bf16", "fp8", "nvfp4"} or min(peaks.values()) <= 0:
-        raise UsageError(f"--gpu-tflops can't be '{given}'; write 989, or bf16=989,fp8=1979,nvfp4=...")
-    return peaks

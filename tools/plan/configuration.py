@@ -22,7 +22,8 @@ class Configuration:
     its plain optimizer that of the distributed one; both hold other things.
 
     Raises:
-        UsageError: the layout does not divide the model, the batch or the devices; one sentence for each fault.
+        UsageError: the layout does not divide the model, the batch or the devices, or a part of it does not go together
+            with another; one sentence for each fault.
     """
 
     shape: Shape
@@ -36,6 +37,7 @@ class Configuration:
     nodes: int = 1
     adapters: Adapters | None = None  # None: all parameters are trained
     balanced: bool = False  # embedding and loss take the place of a layer each where stages share layers out
+    packed: bool = False  # several chats share a sequence
 
     def __post_init__(self) -> None:
         if found := faults(self):
@@ -90,7 +92,7 @@ class Configuration:
 
 
 def faults(wanted: Configuration) -> list[str]:
-    """Return what in the layout does not divide; [] where all does."""
+    """Return what in the layout can't be; [] where all can."""
     layout = wanted.layout
     return Division(
         shape=wanted.shape,
@@ -105,6 +107,11 @@ def faults(wanted: Configuration) -> list[str]:
         global_batch_size=wanted.global_batch_size,
         adapter_rank=wanted.adapters.rank if wanted.adapters else None,
         balanced=wanted.balanced,
+        on_gpu=wanted.gpu is not None,
+        nvfp4=wanted.format.nvfp4,
+        fp32_weights=wanted.weight_bytes == 4,
+        precision_aware=layout.optimizer != "adam",
+        packed=wanted.packed,
     ).faults(OF_A_PLAN)
 
 

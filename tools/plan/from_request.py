@@ -11,7 +11,7 @@ from recipes.formats import CPU
 from recipes.gpus import GPUS, Gpu
 from recipes.hardware import Layout, optimizer_of
 from recipes.request import Request, packed
-from recipes.settings import CONFIGS, Model, checked
+from recipes.settings import CONFIGS, Adapters, Model, checked
 from recipes.shape import Shape, read_shape, shape_of
 from tools.plan.configuration import Configuration
 
@@ -47,6 +47,7 @@ def configuration_of(
         devices=hardware.devices,
         nodes=hardware.nodes,
         adapters=request.adapters,
+        packed=request.packed,
     )
 
 
@@ -99,5 +100,20 @@ def configuration_of_recipe(request: Request, recipe: Any) -> Configuration:
         gpu=GPUS[request.hardware.chip] if request.hardware.gpu else None,
         devices=int(trainer.devices),
         nodes=int(trainer.num_nodes),
-        adapters=request.adapters,
+        adapters=_adapters(request, getattr(recipe, "peft", None)),
+        packed=bool(getattr(data, "packed", False)),
+    )
+
+
+def _adapters(request: Request, peft: Any) -> Adapters | None:
+    """Those of the recipe, whose rank and places overrides may have changed."""
+    if not peft:
+        return None
+    return Adapters(
+        rank=peft.dim,
+        alpha=peft.alpha,
+        dropout=peft.dropout,
+        layers=list(peft.target_modules),
+        learning_rate_factor=request.adapters.learning_rate_factor if request.adapters else 1.0,
+        name="dora" if "DoRA" in peft.__fn_or_cls__.__name__ else "lora",
     )

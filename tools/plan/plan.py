@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from preprocessing.errors import UsageError
 from recipes.disk import bytes_on_disk
 from recipes.request import Request
 from tools.plan.budget import Texts
@@ -13,6 +12,7 @@ from tools.plan.calibrate import Calibration
 from tools.plan.coefficients import known
 from tools.plan.configuration import Configuration
 from tools.plan.memory import Stage, memory
+from tools.plan.numbers import amount, whole
 from tools.plan.speed import Time, step_time
 from tools.plan.verdict import TOO_LARGE, Change, Verdict, changes, judge
 
@@ -85,13 +85,11 @@ def make_plan(
         look_for_changes: where it does not fit, find out what would make it.
 
     Raises:
-        UsageError: the price is negative, there are no steps, or the calibration is of another GPU.
+        UsageError: the price or the number of steps is none, or the calibration is of another GPU.
     """
-    if price_per_gpu_hour is not None and price_per_gpu_hour < 0:
-        raise UsageError(f"a price can't be {price_per_gpu_hour}")
-    count = request.stage.steps() if steps is None else steps
-    if count < 1:
-        raise UsageError(f"a run needs at least 1 step, not {count}")
+    if price_per_gpu_hour is not None:
+        amount(price_per_gpu_hour, "a price")
+    count = whole(request.stage.steps() if steps is None else steps, "the number of steps")
     on_gpu = configuration.gpu is not None
     factor = calibration.factor_on(configuration.gpu) if calibration else 1.0
     verdict = judge(configuration) if on_gpu else None

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from preprocessing.errors import UsageError
-from recipes.formats import FORMATS, Format
-from recipes.gpus import Gpu
+from recipes.formats import Format
 from recipes.hardware import Layout
-from tools.plan.coefficients import known
+from tools.plan.coefficients import able
 from tools.plan.configuration import Configuration
 from tools.plan.memory import stage_memory
 from tools.plan.speed import Time, step_time
@@ -64,11 +63,6 @@ def search(
     # of layouts that are as fast as one another, the simpler one
     found.sort(key=lambda each: (-each.time.tokens_per_second, each.configuration.layout.context_parallel))
     return Search(found, tried)
-
-
-def able(gpu: Gpu) -> list[Format]:
-    """Formats that the GPU trains in and whose speed is known."""
-    return [form for form in FORMATS.values() if form.runs_on(gpu.capability) and known(form)]
 
 
 def layouts(base: Configuration, micro_batches: Sequence[int] = MICRO_BATCHES) -> Iterator[tuple[Layout, int]]:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from preprocessing.errors import UsageError
-from recipes.formats import FORMATS
 from recipes.settings import load_adapters
-from tools.plan.coefficients import known
+from tools.plan.coefficients import able, known
 from tools.plan.configuration import Configuration
 from tools.plan.memory import Stage, memory
 from tools.plan.speed import step_time
@@ -108,11 +107,7 @@ def _one(configuration: Configuration) -> Iterator[tuple[str, Configuration]]:
         candidates.append(("micro-batches of 1", {"micro_batch_size": 1}))
     if configuration.adapters is None:
         candidates.append(("LoRA", {"adapters": load_adapters("lora")}))
-    candidates += [
-        (f"precision {form.name}", {"format": form})
-        for form in FORMATS.values()
-        if known(form) and form.runs_on(gpu.capability) and form != configuration.format
-    ]
+    candidates += [(f"precision {form.name}", {"format": form}) for form in able(gpu) if form != configuration.format]
     candidates.append((f"{configuration.nodes * 2} nodes", {"nodes": configuration.nodes * 2}))
     for about, values in candidates:
         try:

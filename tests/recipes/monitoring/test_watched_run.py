@@ -174,7 +174,7 @@ def test_it_says_all_that_a_plan_needs_to_know_of_it(run: Run) -> None:
     with pytest.raises(UsageError, match="ran on a CPU"):
         calibrate(run.folder)
     facts = {**read_facts(run.folder), "devices": "2 x b200 (NVIDIA B200)"}
-    wanted = configuration_of_run(facts, read_identity(run.folder) or {}, run.folder)
+    wanted = configuration_of_run(facts, read_identity(run.folder) or {})
     assert wanted.shape == read_shape(run.tiny.nemo)
     assert (wanted.sequence_length, wanted.micro_batch_size, wanted.global_batch_size) == (LENGTH, 2, BATCH)
     assert (wanted.layout.tensor_parallel, wanted.layout.pipeline_parallel) in LAYOUTS.values()

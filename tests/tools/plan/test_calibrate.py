@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from preprocessing.files import write_json, write_json_lines
 from recipes.formats import FORMATS
 from recipes.gpus import GPUS
 from recipes.hardware import Layout
-from tools.plan.calibrate import WARM_UP, calibrate
+from tools.plan.calibrate import WARM_UP, calibrate, configuration_of_run
 from tools.plan.configuration import Configuration
 from tools.plan.published import SHAPES
 from tools.plan.speed import step_time
@@ -128,6 +129,12 @@ def test_adapters_are_those_of_the_run(run: Path) -> None:
     assert calibrate(run).predicted > 1.1 * full
 
 
+def test_dora_is_known_by_its_class() -> None:
+    adapters = {"adapters' dim": 32, "adapters' alpha": 32, "adapters' target_modules": ["linear_qkv"]}
+    ran = configuration_of_run(FACTS, {**IDENTITY, **adapters, "tuning": "WholeRowDoRA"})
+    assert ran.adapters and (ran.adapters.name, ran.adapters.rank) == ("dora", 32)
+
+
 def test_another_gpu_is_not_measured_by_it(run: Path) -> None:
     with pytest.raises(UsageError, match="ran on B200, and says nothing about H100"):
         calibrate(run).factor_on(GPUS["h100"])
@@ -140,9 +147,19 @@ def test_another_gpu_is_not_measured_by_it(run: Path) -> None:
     [
         ({"devices": "2 x cpu (no GPU)"}, "ran on a CPU, which says nothing about the speed of a GPU"),
         ({"devices": "2 x b201 (NVIDIA)"}, "unknown GPU 'b201'. Did you mean 'b200'"),
-        ({"devices": "GPUs"}, "another version"),
+        ({"devices": "GPUs"}, "its facts.json says that 'devices' is 'GPUs'"),
+        ({"devices": "0 x b200"}, "says that 0 GPUs are those of 2 nodes"),
         ({"tensor parallel": 3}, "this layout can't be"),
-        ({"starts": None}, "another version"),
+        ({"tensor parallel": "4"}, "'tensor parallel' of its facts.json can't be '4'; it must be a whole number"),
+        ({"micro batch (sequences)": True}, "can't be True"),
+        ({"sequence parallel": "true"}, "its facts.json says that 'sequence parallel' is 'true'"),
+        ({"nodes": 0}, "'nodes' of its facts.json can't be 0; it must be a positive number"),
+        ({"nodes": 3}, "says that 8 GPUs are those of 3 nodes"),
+        ({"precision": ["nvfp4"]}, "says that 'precision' is"),
+        ({"precision": "nvfp5"}, "unknown precision 'nvfp5'"),
+        ({"starts": None}, "its facts.json says that 'starts' is None"),
+        ({"starts": [{"time": 1}]}, "its facts.json lacks 'step': another version"),
+        ({"starts": [5]}, "its facts.json lacks 'step'"),
     ],
 )
 def test_what_measures_nothing_is_refused(run: Path, facts: dict[str, Any], says: str) -> None:
@@ -153,13 +170,51 @@ def test_what_measures_nothing_is_refused(run: Path, facts: dict[str, Any], says
 
 def test_a_run_of_an_earlier_version_is_refused(run: Path) -> None:
     write_json(run / "facts.json", {name: value for name, value in FACTS.items() if name != "recompute"})
-    with pytest.raises(UsageError, match="lacks 'recompute'"):
+    with pytest.raises(UsageError, match=r"its facts\.json lacks 'recompute': another version"):
+        calibrate(run)
+
+
+@pytest.mark.parametrize(
+    ("identity", "says"),
+    [
+        ({"the model's num_layers": "80"}, "'the model's num_layers' of its run.json can't be '80'"),
+        ({"the model's num_query_groups": 0}, "can't be 0"),
+        ({"layout": None}, "its run.json says that 'layout' is None"),
+        ({"layout": {}}, "its run.json lacks 'virtual pipeline'"),
+        ({"adapters' dim": None}, "'adapters' dim' of its run.json can't be None"),
+    ],
+)
+def test_an_identity_that_says_no_model_is_refused(run: Path, identity: dict[str, Any], says: str) -> None:
+    write_json(run / "run.json", {**IDENTITY, **identity})
+    with pytest.raises(UsageError, match=says):
+        calibrate(run)
+
+
+@pytest.mark.parametrize("speed", [0, -1.0, None, math.nan, math.inf, "1500", 10**400])
+def test_a_step_without_a_speed_is_refused(run: Path, speed: Any) -> None:
+    write_json_lines(run / "metrics.jsonl", [record(step, speed) for step in range(1, 41)])
+    with pytest.raises(UsageError, match=r"tokens_per_second_per_device in its metrics\.jsonl can't be"):
+        calibrate(run)
+
+
+def test_lines_that_are_no_records_are_passed_over(run: Path) -> None:
+    whole = calibrate(run)
+    with (run / "metrics.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write('{"step": 4\n[]\n{"tokens_per_second_per_device": 1.0}\n')
+    assert calibrate(run) == whole
+
+
+@pytest.mark.parametrize("file", ["facts.json", "run.json", "metrics.jsonl"])
+@pytest.mark.parametrize("text", ["[" * 100_000 + "\n", "\udcff", "5\n", "{"])
+def test_files_of_something_else_are_refused(run: Path, file: str, text: str) -> None:
+    (run / file).write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(UsageError):
         calibrate(run)
 
 
 def test_a_short_run_is_refused(run: Path) -> None:
     write_json_lines(run / "metrics.jsonl", [record(step, 1500.0) for step in range(1, 10)])
-    with pytest.raises(UsageError, match="too short to measure a speed: 9 steps"):
+    with pytest.raises(UsageError, match="measures no speed: it is too short: 9 steps"):
         calibrate(run)
 
 
