@@ -10,10 +10,10 @@ usage() {
     cat <<'TEXT'
 Usage: ./setup_gpu.sh [--with-apex] [--dev] [--dry-run]
 
-Better than this script: the NVIDIA NeMo Framework container 25.09 or newer from NGC. Torch, Transformer Engine, Apex
-and NCCL are built in it for one another. Start it with this folder mounted, with --gpus all --ipc=host, and add what
-it lacks, as its own Python sees it (`python launch.py doctor` names what is missing or of another version than ours):
-    python -m pip install lxml gigatoken xxhash rouge-score sacrebleu
+Better than this script: the NVIDIA NeMo Framework container 25.09 to 25.11 from NGC (a later one, if it has NeMo 2.x).
+Torch, Transformer Engine, Apex and NCCL are built in it for one another. Start it with this folder mounted, with
+--gpus all --ipc=host, and add what the data side needs beyond it (see docs/setup.md; then `python launch.py doctor`):
+    python -m pip install -c requirements/constraints.txt lxml numba gigatoken awkward xxhash pycld2 loky orjson httpx rouge-score
 
 Otherwise this script builds the same into .venv:
   1. torch and the training stack of requirements/cpu.txt

@@ -198,11 +198,22 @@ def commands(text: str) -> list[str]:
     return [line[2:] for line in text.splitlines() if line.startswith("+ ")]
 
 
+def test_what_is_added_to_the_container_is_pinned_and_the_same_in_the_guide() -> None:
+    (line,) = re.findall(r"^ +(python -m pip install -c .*)$", (ROOT / "setup_gpu.sh").read_text(), re.MULTILINE)
+    assert f"\n{line}\n" in (ROOT / "docs" / "setup.md").read_text()
+    pinned = re.findall(r"^([\w-]+)==", (ROOT / "requirements" / "base.txt").read_text(), re.MULTILINE)
+    names = line.split("constraints.txt ")[1].split()
+    assert set(names) <= set(pinned)
+    # every import of the data side is added, or among what NeMo itself needs
+    brought = {"pyarrow", "numpy", "tokenizers", "typer", "rich", "tqdm", "PyYAML", "matplotlib", "scipy", "sacrebleu"}
+    assert set(pinned) - set(names) == brought
+
+
 def test_the_gpu_dry_run_shows_each_command_and_runs_none(tmp_path: Path) -> None:
     venv = tmp_path / "environment"
     done = shell(ROOT / "setup_gpu.sh", "--with-apex", "--dev", "--dry-run", VENV=str(venv))
     assert done.returncode == 0, done.stderr
-    assert "NVIDIA NeMo Framework container 25.09 or newer from NGC" in done.stderr
+    assert "NVIDIA NeMo Framework container 25.09 to 25.11 from NGC" in done.stderr
     create, stack, nvcc, engine, apex, nccl, dev = commands(done.stderr)
     pip = f"{venv}/bin/python -m pip install"
     lock = "-c requirements/constraints.txt"
