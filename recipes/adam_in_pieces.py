@@ -2,8 +2,8 @@
 
 FusedAdam 2.9 makes an FP32 copy of both moments of every tensor in a parameter group, keeps all copies until the group
 is done, and writes them back (``optimizers/fused_adam.py``, ``step``). Megatron puts a model into two groups. So a step
-takes 8 bytes a parameter on top of the states, as many as they are themselves with FP8 moments: 141 GB more a GPU for
-70B over four. Saving (``get_unscaled_state`` of every tensor, ``state_dict``) and loading (``load_state_dict``) do the
+takes 8 bytes a parameter on top of the states, which are 9 with weight and gradient: 141 GB more a GPU for 70B over
+four. Saving (``get_unscaled_state`` of every tensor, ``state_dict``) and loading (``load_state_dict``) do the
 same. Here a step goes through the group in pieces, copies for a checkpoint lie on the host, and loading makes every
 state once. The arithmetic is Transformer Engine's, tensor by tensor as it was.
 

@@ -36,7 +36,7 @@ class LeftOut:
         self.places: defaultdict[str, list[str]] = defaultdict(list)
 
     def add(self, reason: str, place: str) -> None:
-        """Count one; ``place`` is ``train/00000.jsonl:3``."""
+        """Count one; ``place`` is ``train/train-00000-of-00008.jsonl:3``."""
         self.counts[reason] += 1
         if len(self.places[reason]) < _PLACES:
             self.places[reason].append(place)

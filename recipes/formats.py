@@ -119,7 +119,7 @@ FORMATS = {
         ),
         Format(
             "nvfp4-emulated",
-            "what nvfp4 computes, on a CPU or any GPU; slow, for rehearsals",
+            "what nvfp4 computes, on a CPU or a GPU from Ampere on; slow, for rehearsals",
             needs_gpu=False,
             emulated=True,
             bf16_at_end=_LAST_LAYERS,

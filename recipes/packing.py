@@ -25,7 +25,7 @@ _ARRAYS = ("tokens", "trained", "chats", "sequences")
 def first_fit(lengths: Sequence[int], capacity: int) -> list[list[int]]:
     """Put each of ``lengths``, in their order, into the first bin that has room for it.
 
-    Takes n log n steps: a tree of the largest free space finds the first bin (150,000 chats take about 2 seconds).
+    Takes n log n steps: a tree of the largest free space finds the first bin (150,000 chats take about a second).
 
     Returns:
         The places of ``lengths`` in each bin.

@@ -71,7 +71,7 @@ def make_request(
         checkpoint: a NeMo checkpoint, or a run's folder, whose newest one is taken; by default the model's own, for SFT
             the one that CPT left. It need not be there yet, to look at a recipe.
         data: the blend file, or for SFT the folder of ``sft-data``; by default the model's.
-        folder: the run's; by default ``runs/STAGE_MODEL``.
+        folder: the run's; by default ``runs/STAGE_MODEL``, with adapters ``runs/STAGE_MODEL_PEFT``.
         config: the stage's YAML; by default ``nemo_configs/<stage>.yaml``, or the model's own file.
         time_limit: seconds after which the run stops with a checkpoint.
 

@@ -1,4 +1,4 @@
-"""NeMo's Llama importer and exporter, with two faults of theirs closed.
+"""NeMo's Llama importer and exporter, with the faults closed that docs/training.md lists; the worst two:
 
 * Without Transformer Engine, Megatron's local layer spec names the layer norms ``input_layernorm`` and
   ``pre_mlp_layernorm``; NeMo 2.7.3 maps only the Transformer Engine names, so its import leaves every norm at 1.0

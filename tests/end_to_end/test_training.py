@@ -68,6 +68,16 @@ def test_every_layout_computes_the_same_losses(
         )
 
 
+@pytest.mark.slow
+def test_a_model_in_pieces_goes_on_bit_for_bit(train_command: Arguments, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert launch(*train_command("cpt", run, *PIECES)).status == 0
+    whole = curve(run)
+    done = launch(*train_command("cpt", run, *PIECES), "--resume-from", "10")
+    assert done.status == 0, done.stderr[-4000:]
+    assert curve(run) == whole
+
+
 def signal_after(step: int, arguments: list[str], output: Path, number: signal.Signals) -> tuple[int, str]:
     """Start a run and signal its launcher once ``step`` is recorded; return its exit status and standard error.
 

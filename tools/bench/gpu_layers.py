@@ -13,7 +13,7 @@ layer in the precision that is measured, for with few layers the recipe's one or
 The vocabulary is cut like the layers, so that the output layer, which stays BF16, has the share that it has in 70B. No
 checkpoint is written. A run that is done is not done again.
 
-Costs: 1.7 GB a layer on the disk, twice; on the GPU 7 GB a layer of states and about 1.5 GB a sequence of activations.
+Costs: 1.7 GB a layer on the disk, twice; on the GPU 8 GB a layer of states and about 1.5 GB a sequence of activations.
 """
 
 from __future__ import annotations

@@ -66,7 +66,9 @@ def compare(
     tuned: Annotated[Path, typer.Option(help="Hugging Face checkpoint after training.")],
     test_set: Annotated[Path, typer.Option(help="Questions of `test-set`.")],
     output: Annotated[Path, typer.Option(help="Gets the results, reports and predictions.")],
-    registry: Annotated[Path | None, typer.Option(help="registry.parquet of the corpus: tells what exists.")] = None,
+    registry: Annotated[
+        Path | None, typer.Option(help="Corpus folder, or its registry.parquet: tells what exists.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Only so many questions.", show_default="all")] = None,
     batch_size: Annotated[int, typer.Option(help="Questions answered at once.")] = 8,
     max_new_tokens: Annotated[int, typer.Option(help="Longest answer.")] = 256,

@@ -64,7 +64,9 @@ def plan(
     ] = None,
     search: Annotated[bool, typer.Option("--search", help="Rank all layouts that fit by their speed.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="The formula and source of each figure.")] = False,
-    claims: Annotated[bool, typer.Option("--claims", help="A predecessor's claims, held against this.")] = False,
+    claims: Annotated[
+        bool, typer.Option("--claims", help="Claims made before for four B200, held against this.")
+    ] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with a picture of memory.")] = None,
     as_json: Json = False,
 ) -> None:

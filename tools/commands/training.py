@@ -36,7 +36,9 @@ Data = Annotated[
 Folder = Annotated[
     Path | None,
     typer.Option(
-        "--output", help="The run's folder; the same command goes on in it.", show_default="runs/<stage>_<model>"
+        "--output",
+        help="The run's folder; the same command goes on in it.",
+        show_default="runs/<stage>_<model>, with --peft _<peft>",
     ),
 ]
 HardwareName = Annotated[

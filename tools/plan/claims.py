@@ -1,4 +1,4 @@
-"""A predecessor's claims about training Llama 3.3 70B on four B200, each held against arithmetic."""
+"""Claims that were made about training Llama 3.3 70B on four B200, each held against arithmetic."""
 
 from __future__ import annotations
 

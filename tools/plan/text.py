@@ -224,7 +224,7 @@ def budget_text(bought: list[Bought]) -> str:
 
 def claims_text(found: list[Claim]) -> str:
     """Return the claims, a line each."""
-    lines = ["A predecessor's claims for four B200:"]
+    lines = ["Claims made before, for four B200:"]
     lines += [f"  {'possible' if each.possible else 'not possible':12}  {each.said}: {each.why}" for each in found]
     return "\n".join(lines)
 

@@ -213,7 +213,7 @@ def test_texts_are_read_from_the_report_of_a_corpus(tmp_path: Path) -> None:
 # claims
 
 
-def test_the_claims_of_a_predecessor_can_not_be() -> None:
+def test_the_claims_made_before_can_not_be() -> None:
     found = claims()
     assert [claim.possible for claim in found] == [False] * 4
     assert "71 GB" in found[0].why
