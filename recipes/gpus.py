@@ -15,8 +15,8 @@ class Gpu:
 
     ``capability`` is CUDA's compute capability. ``peaks`` are dense TFLOP/s by the type of a product's inputs
     (``bf16``, ``fp8``, ``nvfp4``); a type that is missing has no tensor cores. ``memory`` is in bytes what nvidia-smi
-    shows: a B200 that is sold as one of 180 GB has 192.3e9. Rates are in bytes a second: ``bandwidth`` of its memory, ``nvlink`` to
-    GPUs of its node and ``network`` to others, each in one direction.
+    shows: a B200 that is sold as one of 180 GB has 192.3e9. Rates are in bytes a second: ``bandwidth`` of its memory,
+    ``nvlink`` to GPUs of its node and ``network`` to others, each in one direction.
     """
 
     name: str
