@@ -74,7 +74,7 @@ def common(request: Request, steps: int) -> dict[str, Any]:
         *monitoring.callbacks(request),
         *emulation(request, llama.config),
         *straggler_detection(request),
-        run.Config(StopInTime, folder=str(folder), time_limit=request.time_limit),
+        run.Config(StopInTime, folder=str(folder), deadline=request.deadline),
     ]
     if request.adapters:
         callbacks.append(run.Config(GradientsReachAdapters))

@@ -32,7 +32,7 @@ class Request:
     checkpoint: Path
     data: Path
     folder: Path
-    time_limit: float | None = None  # seconds after which the run stops with a checkpoint
+    deadline: float | None = None  # Unix time after which the run stops with a checkpoint
 
     @property
     def packed(self) -> bool:
@@ -57,7 +57,7 @@ def make_request(
     data: Path | None = None,
     folder: Path | None = None,
     config: Path | None = None,
-    time_limit: float | None = None,
+    deadline: float | None = None,
 ) -> Request:
     """Read the settings behind the names.
 
@@ -73,7 +73,7 @@ def make_request(
         data: the blend file, or for SFT the folder of ``sft-data``; by default the model's.
         folder: the run's; by default ``runs/STAGE_MODEL``, with adapters ``runs/STAGE_MODEL_PEFT``.
         config: the stage's YAML; by default ``nemo_configs/<stage>.yaml``, or the model's own file.
-        time_limit: seconds after which the run stops with a checkpoint.
+        deadline: Unix time after which the run stops with a checkpoint.
 
     Raises:
         UsageError: a name is unknown, a file is wrong, or the choices do not go together.
@@ -102,7 +102,7 @@ def make_request(
         checkpoint=_newest(checkpoint or chosen.start_of(stage_name)),
         data=data or chosen.data_of(stage_name),
         folder=folder or Path("runs", name),
-        time_limit=time_limit,
+        deadline=deadline,
     )
 
 

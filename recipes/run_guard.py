@@ -2,12 +2,14 @@
 
 # no `from __future__ import annotations` here: NeMo-Run reads the types of what it overrides, and not as text
 
+import contextlib
 import errno
 import fcntl
 import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
@@ -83,6 +85,16 @@ def lock_folder(folder: Path) -> int:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             return descriptor
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep ``folder`` locked while the block runs; raises as :func:`lock_folder`."""
+    descriptor = lock_folder(folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _end_with(launcher: int) -> None:

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import nemo_run as run
 
-from preprocessing.errors import RecipeError, UsageError
+from preprocessing.errors import RecipeError
 from preprocessing.processors import processors
 from recipes.monitoring.console import CONSOLE_LOG
+from recipes.nodes import this_node
 from recipes.run_guard import LAUNCHER_VARIABLE
 from recipes.stop import signals_ask_to_stop
 
@@ -36,11 +37,11 @@ def run_recipe(recipe: run.Partial, name: str, folder: Path) -> None:
     ``NODE_RANK`` (or Slurm's ``SLURM_NODEID``) in the environment, and a ``folder`` that all see.
 
     Raises:
-        UsageError: several nodes, and no word which of them this is.
+        UsageError: several nodes, and no word which of them this is (:func:`recipes.nodes.this_node`).
         RecipeError: a process of the run failed. (NeMo-Run by itself reports success whatever its job did.)
     """
     nodes = int(recipe.trainer.num_nodes)
-    node = _node(nodes)
+    node = this_node(nodes)
     folder.mkdir(parents=True, exist_ok=True)
     console = folder / CONSOLE_LOG
     if node == 0:
@@ -85,23 +86,6 @@ def _named_plainly(folder: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="run-") as plain:
         Path(plain, "jobs").symlink_to(folder, target_is_directory=True)
         yield Path(plain, "jobs")
-
-
-def _node(nodes: int) -> int:
-    """Return which of the run's nodes this is.
-
-    Raises:
-        UsageError: nobody says.
-    """
-    if nodes == 1:
-        return 0
-    rank = os.environ.get("NODE_RANK") or os.environ.get("SLURM_NODEID")
-    if rank is None or not (os.environ.get("MASTER_ADDR") and os.environ.get("MASTER_PORT")):
-        raise UsageError(
-            f"a run on {nodes} nodes is started on each of them, by --executor slurm, or by hand with MASTER_ADDR, "
-            "MASTER_PORT and NODE_RANK set"
-        )
-    return int(rank)
 
 
 def _environment(recipe: run.Partial) -> dict[str, str]:

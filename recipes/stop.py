@@ -35,12 +35,11 @@ class StopInTime(PreemptionCallback):
     logger is closed. All ranks learn of a stop by its broadcast of rank 0's flag, in the same step.
     """
 
-    def __init__(self, folder: str, time_limit: Optional[float] = None) -> None:  # noqa: UP045 (for NeMo-Run)
-        """``folder``: the run's. ``time_limit``: seconds from the start of this process, None for no limit."""
+    def __init__(self, folder: str, deadline: Optional[float] = None) -> None:  # noqa: UP045 (for NeMo-Run)
+        """``folder``: the run's. ``deadline``: Unix time after which the run stops, None for no limit."""
         super().__init__(sig=signal.SIGTERM)
         self.folder = folder
-        self.time_limit = time_limit
-        self._started = time.time()
+        self.deadline = deadline
         self._stopped = False
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
@@ -71,7 +70,7 @@ class StopInTime(PreemptionCallback):
         if Path(self.folder, REQUEST).exists():
             return "a request"
         now = time.time()
-        if self.time_limit is not None and now - self._started >= self.time_limit:
+        if self.deadline is not None and now >= self.deadline:
             return "the time limit"
         end = os.environ.get(SLURM_END, "")
         if end.isdigit() and now >= int(end) - SLURM_RESERVE:

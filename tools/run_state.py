@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,26 +21,39 @@ from recipes.checkpoints import (
 from recipes.request import Request
 
 
-def prepare_folder(request: Request, recipes: Sequence[Any], resume_from: str | None = None) -> None:
+def check_folder(request: Request, recipe: Any) -> dict[str, Any]:
+    """Refuse ``request.folder`` where it holds another run; return the identity of this one.
+
+    Raises:
+        UsageError: it does.
+    """
+    from recipes.identity import check_same_run, identity
+
+    now = identity(recipe, request.stage_name, request.data)
+    check_same_run(request.folder, now)
+    return now
+
+
+def prepare_folder(
+    request: Request, recipes: Sequence[Any], resume_from: str | None = None, *, first: bool = True
+) -> None:
     """Get ``request.folder`` ready for ``recipes``, the phases of one run.
 
     It must be the same run's or a new one's, with room for its checkpoints, and stands at the wanted one after this.
 
     Checkpoints that are damaged, and those after the one that ``resume_from`` names, are moved to
-    ``FOLDER/set_aside/`` and named.
+    ``FOLDER/set_aside/`` and named. Of several nodes the ``first`` does this, once; nothing else may be at work in the
+    folder then (:func:`recipes.run_guard.locked`).
 
     Raises:
         UsageError: it is another run's, its disk is too small, or there is no such checkpoint.
     """
     from recipes.disk import require_space
-    from recipes.identity import check_layout, check_same_run, identity, write_identity
+    from recipes.identity import check_layout, check_same_run, write_identity
     from recipes.stop import forget_stop
 
     folder, recipe = request.folder, recipes[-1]
-    now = identity(recipe, request.stage_name, request.data)
-    check_same_run(folder, now)
-    # of several nodes, each of which starts this command, the first gets the folder ready
-    first = (os.environ.get("NODE_RANK") or os.environ.get("SLURM_NODEID") or "0") == "0"
+    now = check_folder(request, recipe)
     if resume_from is not None and (resume_from == BEST or resume_from.isdigit()):
         if first:
             chosen = chosen_checkpoint(folder, resume_from)

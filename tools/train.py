@@ -5,20 +5,23 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import RecipeError, UsageError
 from recipes.checkpoints import best_checkpoint, finished_checkpoints, newest_checkpoint, step_of
+from recipes.formats import format_named
 from recipes.hardware import Hardware
 from recipes.metrics import read_metrics
 from recipes.monitoring.console import number
+from recipes.nodes import last_sign, this_node, told_to_others, wait_for_first
 from recipes.quiet import import_nemo
 from recipes.request import Request, final_request, switch_step
 from tools.adapters import has_adapters
 from tools.plan.gate import require_fit
-from tools.run_state import prepare_folder, raise_if_stopped
+from tools.run_state import check_folder, prepare_folder, raise_if_stopped
 
 
 @dataclass(frozen=True)
@@ -77,17 +80,40 @@ def train(
             f"{request.checkpoint} --output HF_FOLDER, then python launch.py import HF_FOLDER --output "
             "DIR, and --checkpoint DIR"
         )
+    before = last_sign(request.folder)
     phases = compose_phases(request, overrides)
+    nodes = int(phases[0].recipe.trainer.num_nodes)
+    node = this_node(nodes)
     require_fit(request, phases[0].recipe, force=force)
-    _require_precision(request)
-    _prepare_data(phases[0].recipe)
-    if request.stage.epochs is not None:
-        phases = compose_phases(request, overrides)  # the number of steps follows from the chats that can be used
-    prepare_folder(request, [phase.recipe for phase in phases], resume_from)
-    print(_short(request, phases[-1].recipe), file=sys.stderr)
     for phase in phases:
-        _run(request.stage_name, phase, request.folder)
+        _require_precision(phase)
+    with told_to_others(request.folder) if nodes > 1 and node == 0 else nullcontext(lambda: None) as ready:
+        if node > 0:
+            wait_for_first(request.folder, before)
+        phases = _prepared(request, overrides, phases, resume_from, first=node == 0)
+        ready()
+        print(_short(request, phases[-1].recipe), file=sys.stderr)
+        for phase in phases:
+            _run(request.stage_name, phase, request.folder)
     return _summary(request.stage_name, request.folder)
+
+
+def _prepared(
+    request: Request, overrides: Sequence[str], phases: list[Phase], resume_from: str | None, *, first: bool
+) -> list[Phase]:
+    """Get data and folder ready (the first of several nodes does), and return the phases as they follow from that."""
+    from recipes.run_guard import locked
+
+    # another command may be at work in the folder: nothing in it is touched before that one has ended. Rank 0 takes the
+    # lock over when it starts
+    with locked(request.folder) if first else nullcontext():
+        check_folder(request, phases[-1].recipe)
+        if first:
+            _prepare_data(phases[0].recipe)
+        if request.stage.epochs is not None:
+            phases = compose_phases(request, overrides)  # the number of steps follows from the chats that can be used
+        prepare_folder(request, [phase.recipe for phase in phases], resume_from, first=first)
+    return phases
 
 
 @dataclass(frozen=True)
@@ -170,11 +196,11 @@ def _prepare_data(recipe: Any) -> None:
     fdl.build(recipe.data).prepare_data()
 
 
-def _require_precision(request: Request) -> None:
-    """Refuse here what the ranks would refuse after half a minute."""
+def _require_precision(phase: Phase) -> None:
+    """Refuse here what the ranks would refuse after half a minute, or when the last steps begin."""
     from recipes.precision import require
 
-    require(request.format)
+    require(format_named(phase.precision))
 
 
 def _short(request: Request, recipe: Any) -> str:

@@ -32,6 +32,15 @@ def test_the_last_tenth_is_in_the_final_precision_under_the_same_schedule() -> N
     assert not any(callback.__fn_or_cls__ is StopAt for callback in last.recipe.trainer.callbacks)
 
 
+def test_a_time_limit_is_that_of_both_together() -> None:
+    from recipes.stop import StopInTime
+    from tools.train import compose_phases
+
+    phases = compose_phases(request("nvfp4", "bf16", deadline=1.8e9), ["trainer.max_steps=50"])
+    callbacks = [callback for phase in phases for callback in phase.recipe.trainer.callbacks]
+    assert [one.deadline for one in callbacks if one.__fn_or_cls__ is StopInTime] == [1.8e9, 1.8e9]
+
+
 @pytest.mark.parametrize("final", [None, "mxfp8"])
 def test_without_another_precision_there_is_one_phase(final: str | None) -> None:
     from tools.train import compose_phases

@@ -55,8 +55,8 @@ def test_the_end_of_a_slurm_allocation_and_a_time_limit_are_reasons(
 
     monkeypatch.delenv(SLURM_END, raising=False)
     assert StopInTime(str(tmp_path))._reason() is None
-    assert StopInTime(str(tmp_path), time_limit=3600)._reason() is None
-    assert StopInTime(str(tmp_path), time_limit=0)._reason() == "the time limit"
+    assert StopInTime(str(tmp_path), deadline=time.time() + 3600)._reason() is None
+    assert StopInTime(str(tmp_path), deadline=time.time())._reason() == "the time limit"
     for left, reason in ((2 * SLURM_RESERVE, None), (SLURM_RESERVE / 2, "the end of the Slurm allocation")):
         monkeypatch.setenv(SLURM_END, str(int(time.time() + left)))
         assert StopInTime(str(tmp_path))._reason() == reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -113,6 +114,9 @@ def _stage(stage: str, about: str) -> Callable[..., None]:
         from tools.plan.gate import require_fit
         from tools.train import compose_phases, train
 
+        # noted once, here: preparation and all phases of a run count
+        limit = seconds(time_limit)
+        deadline = None if limit is None else time.time() + limit
         place = load_executor(executor)
         request = make_request(
             stage,
@@ -125,7 +129,7 @@ def _stage(stage: str, about: str) -> Callable[..., None]:
             data=data,
             folder=output,
             config=config,
-            time_limit=seconds(time_limit),
+            deadline=deadline,
         )
         if not isinstance(place, Local):
             from tools.submit import submit_training
