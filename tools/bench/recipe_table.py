@@ -76,9 +76,9 @@ def planned(precision: str, tuning: str) -> str:
 
     try:
         request = request_of(precision, tuning, "cpt", hardware="4xb200")
+        verdict = judge(configuration_of(request, stated_shape(request.model, request.checkpoint)))
     except UsageError:
         return ""
-    verdict = judge(configuration_of(request, stated_shape(request.model, request.checkpoint)))
     return f"{verdict.share:.0%}, {verdict.word}"
 
 
