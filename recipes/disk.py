@@ -33,6 +33,15 @@ def bytes_on_disk(trained: int, weight: int, remainders: bool) -> int:
     return int(trained * (weight + master + 4 + 4) * _SLACK)
 
 
+def most_at_once(steps: int, every: int, newest: int) -> int:
+    """Return how many checkpoints a run of ``steps`` has on disk at most, with one ``every`` so many steps.
+
+    The ``newest`` so many (below 1: all), the best, and the one being written: an old one goes when that is whole.
+    """
+    ever = max(1, -(-steps // max(1, every)))
+    return ever if newest < 1 else min(ever, newest + 2)
+
+
 def require_space(recipe: Any, folder: Path) -> None:
     """Refuse a run whose checkpoints would not fit on the disk of ``folder``.
 
@@ -41,9 +50,7 @@ def require_space(recipe: Any, folder: Path) -> None:
     """
     ckpt, steps = recipe.log.ckpt, int(recipe.trainer.max_steps)
     each = checkpoint_bytes(recipe)
-    ever = max(1, -(-steps // max(1, int(ckpt.every_n_train_steps))))
-    # an old one goes when the new one is whole
-    at_once = ever if ckpt.save_top_k < 1 else min(ever, ckpt.save_top_k + 2)
+    at_once = most_at_once(steps, int(ckpt.every_n_train_steps), ckpt.save_top_k)
     there = sum(path.stat().st_size for path in (folder / "checkpoints").rglob("*") if path.is_file())
     needed = each * at_once - there
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())

@@ -50,10 +50,15 @@ def plan(
     steps: Annotated[int | None, typer.Option(min=1, show_default="the stage's")] = None,
     price_per_gpu_hour: Annotated[float | None, typer.Option(min=0, help="In any currency.")] = None,
     budget: Annotated[
-        str | None, typer.Option(metavar="24h|2000eur", help="What it buys of cpt, cpt-fast and sft.")
+        str | None,
+        typer.Option(
+            metavar="24h|2000eur",
+            help="What it buys of cpt, cpt-fast and sft. Batches, --steps and --config count for STAGE alone.",
+        ),
     ] = None,
     corpus: Annotated[
-        Path | None, typer.Option(help="Output folder of `preprocess`: for the passes over each language.")
+        Path | None,
+        typer.Option(help="Output folder of `preprocess`: for the passes over each language. SFT reads none of it."),
     ] = None,
     calibrate: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Speed as a real run had it, in place of published ones.")
@@ -62,7 +67,9 @@ def plan(
     gpu_tflops: Annotated[
         str | None, typer.Option(help="Its dense peaks: 989, or bf16=989,fp8=1979.", show_default=False)
     ] = None,
-    search: Annotated[bool, typer.Option("--search", help="Rank all layouts that fit by their speed.")] = False,
+    search: Annotated[
+        bool, typer.Option("--search", help="Rank all layouts that fit by their speed; STAGE and --peft stay.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="The formula and source of each figure.")] = False,
     claims: Annotated[
         bool, typer.Option("--claims", help="Claims made before for four B200, held against this.")

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preprocessing.errors import UsageError
-from recipes.request import Request, packed
+from tools.plan.configuration import Configuration
 from tools.plan.numbers import LARGEST, amount, whole
+from tools.plan.verdict import judge
 
 _BUDGET = re.compile(r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(h|hours?|d|days?|eur|€|usd|\$)", re.IGNORECASE)
 _HOURS = {"h": 1.0, "hour": 1.0, "hours": 1.0, "d": 24.0, "day": 24.0, "days": 24.0}
@@ -123,6 +124,7 @@ class Bought:
     seconds: float
     price: float | None
     epochs: dict[str, float] | None
+    memory_share: float  # of a GPU's; above 1 it does not fit, and what is bought can't be had so
 
     @property
     def share(self) -> float:
@@ -130,19 +132,41 @@ class Bought:
         return self.steps / self.wanted
 
 
-def buy(request: Request, budget: Budget, step_seconds: float, price: float | None, texts: Texts | None) -> Bought:
-    """Return how far ``budget`` goes in the stage of ``request``: all of it at most.
+@dataclass(frozen=True)
+class NotBought:
+    """A stage of which a budget buys nothing."""
+
+    stage: str
+    why: str
+
+
+def buy(
+    stage: str,
+    wanted: int,
+    configuration: Configuration,
+    budget: Budget,
+    step_seconds: float,
+    price: float | None,
+    texts: Texts | None,
+) -> Bought:
+    """Return how far ``budget`` goes in the ``wanted`` steps of ``stage``, trained as ``configuration``.
 
     Raises:
         UsageError: it does not buy one step, or is money without a price.
     """
-    gpus, stage = request.hardware.world_size, request.stage
-    wanted = stage.steps()
+    gpus = configuration.world_size
     steps = min(wanted, math.floor(budget.seconds(gpus, price) / step_seconds))
     if steps < 1:
         raise UsageError(f"the budget does not buy one step, which takes {step_seconds:,.0f} s on {gpus} GPUs")
-    batch = packed(request).stage.global_batch_size  # in sequences, which chats share
-    tokens = steps * batch * stage.sequence_length
+    tokens = steps * configuration.global_batch_size * configuration.sequence_length
     seconds = steps * step_seconds
-    cost = None if price is None else price * gpus * seconds / 3600
-    return Bought(request.stage_name, steps, wanted, tokens, seconds, cost, texts.epochs(tokens) if texts else None)
+    return Bought(
+        stage=stage,
+        steps=steps,
+        wanted=wanted,
+        tokens=tokens,
+        seconds=seconds,
+        price=None if price is None else price * gpus * seconds / 3600,
+        epochs=texts.epochs(tokens) if texts else None,
+        memory_share=judge(configuration).share,
+    )

@@ -9,7 +9,7 @@ from preprocessing.errors import UsageError
 from recipes.checkpoints import is_checkpoint
 from recipes.request import Request
 from tools.plan.from_request import configuration_of, configuration_of_recipe
-from tools.plan.overrides import overrides
+from tools.plan.overrides import typed_text
 from tools.plan.plan import Plan, make_plan
 from tools.plan.text import short
 
@@ -38,10 +38,12 @@ def require_fit(request: Request, recipe: Any | None, *, force: bool) -> Plan | 
 def refusal(plan: Plan) -> str:
     """Say why the plan does not fit and what would, in a sentence and a line a change."""
     assert plan.verdict is not None
-    lines = [f"this does not fit: {plan.verdict.reason}. --force starts it all the same; what would fit:"]
+    lines = [
+        f"this does not fit: {plan.verdict.reason}. --force starts it all the same; what would fit, in place of "
+        "overrides of the layout:"
+    ]
     for change in plan.changes:
-        values = " ".join(overrides(change.configuration, plan.request))
-        lines.append(f"  {change.about}{': ' + values if values else ''}")
+        lines.append(f"  {change.about}: {typed_text(change.configuration, plan.request)}")
     if not plan.changes:
         lines.append("  more or larger GPUs (python launch.py plan --search --hardware ...)")
     return "\n".join(lines)

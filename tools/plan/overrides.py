@@ -1,18 +1,71 @@
-"""A layout as NeMo's dotted overrides, ready for ``cpt`` and ``sft``."""
+"""A configuration as options and NeMo's dotted overrides, ready for ``cpt`` and ``sft``."""
 
 from __future__ import annotations
 
-from recipes.hardware import Layout
+import dataclasses
+import functools
+
+from recipes.hardware import ADAPTERS, FULL, Layout, load_hardware
 from recipes.request import Request, packed
 from tools.plan.configuration import Configuration
 
+_hardware = functools.cache(load_hardware)  # many changes are tried
 _STRATEGY = "trainer.strategy"
 _BF16, _FP32, _FP8 = "torch.bfloat16", "torch.float32", "torch.uint8"  # Megatron calls scaled FP8 uint8
 _MOMENTS = {"adam": (_FP32, _FP32), "precision-aware-bf16": (_BF16, _BF16), "precision-aware": (_FP8, _BF16)}
 
 
+def typed(configuration: Configuration, request: Request) -> list[str]:
+    """Return the options and overrides that lead from ``request``, without overrides, to ``configuration``.
+
+    Raises:
+        UsageError: no profile lays the model out on that hardware.
+    """
+    hardware, options = request.hardware, []
+    if (configuration.nodes, configuration.devices) != (hardware.nodes, hardware.devices):
+        chip = configuration.gpu.name if configuration.gpu else hardware.chip
+        options += ["--hardware", _machines(configuration, chip)]
+    if configuration.format != request.format:
+        options += ["--precision", configuration.format.name]
+    if configuration.adapters and configuration.adapters != request.adapters:
+        options += ["--peft", configuration.adapters.name]
+    return [*options, *overrides(configuration, as_asked(configuration, request))]
+
+
+def typed_text(configuration: Configuration, request: Request) -> str:
+    """Return :func:`typed` in a line."""
+    return " ".join(typed(configuration, request)) or "(without overrides, as the profile has it)"
+
+
+def as_asked(configuration: Configuration, request: Request) -> Request:
+    """Return the request that the options of a training command lead to from ``request``: all but overrides.
+
+    Raises:
+        UsageError: as :func:`typed`.
+    """
+    hardware = request.hardware
+    if (configuration.nodes, configuration.devices) != (hardware.nodes, hardware.devices):
+        hardware = _hardware(_machines(configuration, hardware.chip))
+    tuning = ADAPTERS if configuration.adapters else FULL
+    return dataclasses.replace(
+        request,
+        hardware=hardware,
+        layout=hardware.layout(request.model.name, tuning),
+        format=configuration.format,
+        adapters=configuration.adapters,
+    )
+
+
+def _machines(configuration: Configuration, chip: str) -> str:
+    nodes = f"{configuration.nodes}x" if configuration.nodes > 1 else ""
+    return f"{nodes}{configuration.devices}x{chip}"
+
+
 def overrides(configuration: Configuration, request: Request) -> list[str]:
-    """Return what turns the recipe of ``request`` into that of ``configuration``; [] where they are laid out alike."""
+    """Return what turns the recipe of ``request`` into that of ``configuration``; [] where they are laid out alike.
+
+    Hardware, precision and tuning are not looked at: those are options (:func:`typed`).
+    """
     now, then, stage = configuration.layout, request.layout, packed(request).stage
     found = [
         f"{_STRATEGY}.{name}={_text(getattr(now, ours))}"

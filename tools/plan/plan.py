@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from recipes.disk import bytes_on_disk
+from recipes.disk import bytes_on_disk, most_at_once
 from recipes.request import Request
 from tools.plan.budget import Texts
 from tools.plan.calibrate import Calibration
@@ -21,10 +21,12 @@ from tools.plan.verdict import TOO_LARGE, Change, Verdict, changes, judge
 class Plan:
     """Everything that is said of a run before it starts.
 
-    ``verdict`` is None on a CPU, ``time`` there and where nothing is known of the format's speed.
+    ``verdict`` is None on a CPU, ``time`` there and where nothing is known of the format's speed. ``model`` is the name
+    of the request's, or the file that the shape of another one was read from.
     """
 
     request: Request
+    model: str
     configuration: Configuration
     stages: list[Stage]
     verdict: Verdict | None
@@ -39,6 +41,12 @@ class Plan:
     def tokens(self) -> int:
         """That training sees."""
         return self.steps * self.configuration.global_batch_size * self.configuration.sequence_length
+
+    @property
+    def checkpoints(self) -> int:
+        """That lie on the disk at once, at most."""
+        stage = self.request.stage
+        return most_at_once(self.steps, stage.checkpoint_every, stage.keep_checkpoints)
 
     @property
     def step_seconds(self) -> float | None:
@@ -67,6 +75,7 @@ def make_plan(
     request: Request,
     configuration: Configuration,
     *,
+    model: str | None = None,
     steps: int | None = None,
     price_per_gpu_hour: float | None = None,
     texts: Texts | None = None,
@@ -78,6 +87,7 @@ def make_plan(
     Args:
         request: the stage, for its steps.
         configuration: what is trained on what.
+        model: what to call the model, where it is not the request's.
         steps: instead of the stage's own.
         price_per_gpu_hour: in any currency.
         texts: the corpus, for the passes over each language.
@@ -96,12 +106,13 @@ def make_plan(
     too_large = verdict is not None and verdict.word == TOO_LARGE
     return Plan(
         request=request,
+        model=model or request.model.name,
         configuration=configuration,
         stages=memory(configuration),
         verdict=verdict,
         changes=[
             dataclasses.replace(each, tokens_per_second=each.tokens_per_second and each.tokens_per_second * factor)
-            for each in (changes(configuration) if too_large and look_for_changes else [])
+            for each in (changes(configuration, request) if too_large and look_for_changes else [])
         ],
         time=time_of(configuration, calibration) if on_gpu and known(configuration.format) else None,
         steps=count,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from preprocessing.errors import UsageError
 from recipes.formats import Format
 from recipes.hardware import Layout
+from tools.plan.activations import kept
 from tools.plan.coefficients import able
 from tools.plan.configuration import Configuration
 from tools.plan.memory import stage_memory
@@ -108,20 +109,39 @@ def _first_that_fits(
 ) -> tuple[tuple[Configuration, float] | None, int]:
     """Return the first configuration that fits with its share of the memory, and how many were tried."""
     assert base.gpu is not None
+    try:
+        plain = dataclasses.replace(base, format=form, layout=layout, micro_batch_size=micro_batch)
+        stage_memory(plain, 0)
+    except UsageError:
+        return None, 1  # it does not divide, however it is held
     attempts = 0
-    for recompute in ("none", "full"):
+    for recompute in ("none", "selective", "full"):
+        of_layer = kept(_held(plain, recompute, layout.optimizer))
+        if recompute == "selective" and of_layer >= kept(plain):
+            continue  # what it computes again is kept all the same
         for optimizer in ("adam",) if base.adapters else _FULL:
-            try:
-                candidate = dataclasses.replace(
-                    base,
-                    format=form,
-                    layout=dataclasses.replace(layout, optimizer=optimizer, recompute=recompute),
-                    micro_batch_size=micro_batch,
-                )
-                attempts += 1
-                peak = max(stage_memory(candidate, number).peak for number in {0, layout.pipeline_parallel - 1})
-            except UsageError:
-                return None, attempts  # it does not divide, however it is held
-            if peak <= MOST * base.gpu.memory:
-                return (candidate, peak / base.gpu.memory), attempts
+            candidate = _held(plain, recompute, optimizer)
+            attempts += 1
+            share = _peak(candidate) / base.gpu.memory
+            if share <= MOST:
+                return (candidate, share), attempts
     return None, attempts
+
+
+def _held(plain: Configuration, recompute: str, optimizer: str) -> Configuration:
+    return dataclasses.replace(
+        plain, layout=dataclasses.replace(plain.layout, recompute=recompute, optimizer=optimizer)
+    )
+
+
+def _peak(configuration: Configuration) -> float:
+    """Bytes of the fullest stage, without looking at all of them.
+
+    Stages between the first and the last hold alike, but for the layers that stay BF16 and for what is in flight, of
+    which earlier ones have more: the first with so many BF16 layers stands for the others.
+    """
+    last = configuration.layout.pipeline_parallel - 1
+    between: dict[int, int] = {}
+    for number in range(1, last):
+        between.setdefault(configuration.layers_in_bf16[number], number)
+    return max(stage_memory(configuration, number).peak for number in {0, last, *between.values()})

@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from recipes.disk import readable
-from recipes.request import Request
-from tools.plan.budget import FREE_EPOCHS, PRECEDENTS, Bought
-from tools.plan.claims import Claim
+from tools.plan.budget import FREE_EPOCHS
 from tools.plan.configuration import Configuration
-from tools.plan.overrides import overrides
+from tools.plan.overrides import typed, typed_text
 from tools.plan.parts import Part
 from tools.plan.plan import Plan
-from tools.plan.search import MOST, Search
 from tools.plan.speed import Time
 
 
@@ -63,7 +60,7 @@ def headline(plan: Plan) -> str:
     nodes = f"{now.nodes} nodes of " if now.nodes > 1 else ""
     tuning = f"{now.adapters.name} of rank {now.adapters.rank}" if now.adapters else "all parameters"
     return (
-        f"{request.stage_name}: {request.model.name}, {now.shape.parameters / 1e9:,.2f} B parameters, on {nodes}"
+        f"{request.stage_name}: {plan.model}, {now.shape.parameters / 1e9:,.2f} B parameters, on {nodes}"
         f"{now.devices} {gpu}, {now.format.name}, {tuning}"
     )
 
@@ -113,11 +110,16 @@ def _speed_line(plan: Plan) -> str | None:
     )
 
 
-def _time_line(plan: Plan) -> str | None:
+def _time_line(plan: Plan) -> str:
+    tokens = f"{plan.steps:,} steps, {count_of(plan.tokens)} tokens"
     if plan.hours is None:
-        return None
-    tokens = f"{plan.steps:,} steps, {plan.tokens / 1e9:,.2f} B tokens"
+        return tokens
     return f"{tokens}: {plan.hours:,.1f} hours" + (f" ({plan.hours / 24:.1f} days)" if plan.hours >= 48 else "")
+
+
+def count_of(tokens: float) -> str:
+    """Return a number of tokens in billions, or millions where these are few."""
+    return f"{tokens / 1e9:,.2f} B" if tokens >= 1e8 else f"{tokens / 1e6:,.2f} M"
 
 
 def _price_line(plan: Plan) -> str | None:
@@ -127,11 +129,13 @@ def _price_line(plan: Plan) -> str | None:
 
 
 def _disk_line(plan: Plan) -> str:
-    kept = plan.request.stage.keep_checkpoints + 2
-    return (
-        f"{readable(plan.checkpoint_bytes)} a checkpoint, {readable(kept * plan.checkpoint_bytes)} for the newest "
-        f"{plan.request.stage.keep_checkpoints}, the best and the one being written"
+    newest, count = plan.request.stage.keep_checkpoints, plan.checkpoints
+    which = (
+        f"the newest {newest}, the best and the one being written" if count == newest + 2 else f"all {count} of the run"
     )
+    if count == 1:
+        which = "the one that the run makes"
+    return f"{readable(plan.checkpoint_bytes)} a checkpoint, {readable(count * plan.checkpoint_bytes)} for {which}"
 
 
 def _epochs(plan: Plan) -> list[str]:
@@ -155,78 +159,10 @@ def _changes(plan: Plan) -> list[str]:
     for change in plan.changes:
         speed = f", {change.tokens_per_second:,.0f} tokens/s" if change.tokens_per_second else ""
         lines.append(f"    with {change.about}: {change.share:.0%}{speed}")
-        if override := overrides(change.configuration, plan.request):
-            lines.append(f"      {' '.join(override)}")
+        lines.append(f"      {typed_text(change.configuration, plan.request)}")
     if not plan.fits and not lines:
         lines.append("    no three changes make it fit; take more or larger GPUs")
     return lines
-
-
-def search_text(search: Search, request: Request, most: int = 10) -> str:
-    """Return the ranking of a search, and its best as overrides."""
-    if not search.found:
-        return f"none of {search.tried:,} layouts takes at most {MOST:.0%} of the memory; take more GPUs or --peft lora"
-    head = f"{'tokens/s':>10} {'a GPU':>7} {'MFU':>5} {'memory':>7}  layout"
-    lines = [
-        f"{len(search.found):,} of {search.tried:,} layouts take at most {MOST:.0%} of the memory; the fastest:",
-        head,
-    ]
-    for each in search.found[:most]:
-        lines.append(
-            f"{each.time.tokens_per_second:10,.0f} {each.time.tokens_per_second_per_gpu:7,.0f} {each.time.mfu:5.0%} "
-            f"{each.share:7.0%}  {each.configuration.format.name}, {layout_line(each.configuration)}"
-        )
-    best = search.found[0].configuration
-    given = [f"--precision {best.format.name}", *overrides(best, request)]
-    lines.append(f"as options and overrides: {' '.join(given)}")
-    return "\n".join(lines)
-
-
-def search_values(search: Search, request: Request, most: int = 100) -> dict[str, Any]:
-    """Return the ranking for programs."""
-    return {
-        "tried": search.tried,
-        "fit": len(search.found),
-        "ranked": [
-            {
-                "precision": each.configuration.format.name,
-                "tokens_per_second": each.time.tokens_per_second,
-                "mfu": each.time.mfu,
-                "memory_share": each.share,
-                "overrides": overrides(each.configuration, request),
-            }
-            for each in search.found[:most]
-        ],
-    }
-
-
-def budget_text(bought: list[Bought]) -> str:
-    """Return what a budget buys of each stage."""
-    lines = ["The budget buys, of each stage alone:"]
-    for each in bought:
-        price = "" if each.price is None else f", {each.price:,.0f}"
-        lines.append(
-            f"  {each.stage.replace('_', '-'):9} {each.steps:,} of {each.wanted:,} steps ({each.share:.0%}), "
-            f"{each.tokens / 1e9:,.2f} B tokens, {each.seconds / 3600:,.1f} hours{price}"
-        )
-        if each.epochs:
-            passes = ", ".join(f"{name} {count:.2f}" for name, count in each.epochs.items())
-            lines.append(f"            passes over the text: {passes}")
-    seen = ", ".join(f"{name} {tokens / 1e9:.0f} B" for name, tokens in PRECEDENTS.items())
-    lines += [
-        f"  Tokens that published continued pre-training saw: {seen}.",
-        f"  Up to {FREE_EPOCHS} passes over a text are worth nearly as much as new text (arXiv 2305.16264, models "
-        "trained from nothing).",
-        "  Plan a shorter run as one (trainer.max_steps also ends the cosine): a long one cut off ends at a high rate.",
-    ]
-    return "\n".join(lines)
-
-
-def claims_text(found: list[Claim]) -> str:
-    """Return the claims, a line each."""
-    lines = ["Claims made before, for four B200:"]
-    lines += [f"  {'possible' if each.possible else 'not possible':12}  {each.said}: {each.why}" for each in found]
-    return "\n".join(lines)
 
 
 def values(plan: Plan) -> dict[str, Any]:
@@ -234,7 +170,7 @@ def values(plan: Plan) -> dict[str, Any]:
     now = plan.configuration
     return {
         "stage": plan.request.stage_name,
-        "model": plan.request.model.name,
+        "model": plan.model,
         "parameters": now.shape.parameters,
         "gpu": now.gpu.name if now.gpu else None,
         "gpus": now.world_size,
@@ -273,7 +209,7 @@ def values(plan: Plan) -> dict[str, Any]:
                 "about": change.about,
                 "memory_share": change.share,
                 "tokens_per_second": change.tokens_per_second,
-                "overrides": overrides(change.configuration, plan.request),
+                "arguments": typed(change.configuration, plan.request),
             }
             for change in plan.changes
         ],

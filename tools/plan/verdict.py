@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from preprocessing.errors import UsageError
+from recipes.hardware import ADAPTERS
+from recipes.request import Request, packed
 from recipes.settings import load_adapters
 from tools.plan.coefficients import able, known
 from tools.plan.configuration import Configuration
 from tools.plan.memory import Stage, memory
+from tools.plan.overrides import as_asked
 from tools.plan.speed import step_time
 
 FITS, TIGHT, TOO_LARGE = "fits", "tight", "does not fit"
@@ -59,11 +63,14 @@ def judge(configuration: Configuration) -> Verdict:
     return Verdict(word, stage, share, reason)
 
 
-def changes(configuration: Configuration, most: int = 4) -> list[Change]:
-    """Return changes that make ``configuration`` fit, the fewest first, then the fastest; [] where none does."""
+def changes(configuration: Configuration, request: Request, most: int = 4) -> list[Change]:
+    """Return changes that make ``configuration`` fit, the fewest first, then the fastest; [] where none does.
+
+    ``request`` is what it was laid out for: adapters come with the layout that the hardware's profile has for them.
+    """
     found: list[Change] = []
     for number in (1, 2, 3):
-        for about, changed in _changed(configuration, number):
+        for about, changed in _changed(configuration, request, number):
             share = judge(changed).share
             if share <= 1 and all(changed != known.configuration for known in found):
                 speed = step_time(changed).tokens_per_second if known(changed.format) else None
@@ -73,18 +80,18 @@ def changes(configuration: Configuration, most: int = 4) -> list[Change]:
     return sorted(found, key=lambda change: (change.share > TIGHT_FROM, -(change.tokens_per_second or 0)))[:most]
 
 
-def _changed(configuration: Configuration, number: int) -> Iterator[tuple[str, Configuration]]:
+def _changed(configuration: Configuration, request: Request, number: int) -> Iterator[tuple[str, Configuration]]:
     """All ways to make so many changes, with what they are."""
     if number == 0:
         yield "", configuration
         return
-    for about, changed in _changed(configuration, number - 1):
-        for more, again in _one(changed):
+    for about, changed in _changed(configuration, request, number - 1):
+        for more, again in _one(changed, request):
             yield f"{about}, {more}" if about else more, again
 
 
-def _one(configuration: Configuration) -> Iterator[tuple[str, Configuration]]:
-    """Single changes that take less memory. Each is left out where it is made already or does not divide."""
+def _one(configuration: Configuration, request: Request) -> Iterator[tuple[str, Configuration]]:
+    """Single changes that take less memory, but those that are made already, do not divide, or no options lead to."""
     layout, gpu = configuration.layout, configuration.gpu
     assert gpu is not None
     layouts: list[tuple[str, dict[str, object]]] = []
@@ -106,11 +113,30 @@ def _one(configuration: Configuration) -> Iterator[tuple[str, Configuration]]:
     if configuration.micro_batch_size > 1:
         candidates.append(("micro-batches of 1", {"micro_batch_size": 1}))
     if configuration.adapters is None:
-        candidates.append(("LoRA", {"adapters": load_adapters("lora")}))
+        with contextlib.suppress(UsageError):  # no profile lays the model out for them
+            candidates.append(("LoRA", _adapters(configuration, request)))
     candidates += [(f"precision {form.name}", {"format": form}) for form in able(gpu) if form != configuration.format]
     candidates.append((f"{configuration.nodes * 2} nodes", {"nodes": configuration.nodes * 2}))
     for about, values in candidates:
         try:
-            yield about, dataclasses.replace(configuration, **values)  # type: ignore[arg-type]
+            changed = dataclasses.replace(configuration, **values)  # type: ignore[arg-type]
+            as_asked(changed, request)
         except UsageError:
             continue
+        yield about, changed
+
+
+def _adapters(configuration: Configuration, request: Request) -> dict[str, object]:
+    """What ``--peft lora`` changes: the profile's layout for adapters, but for what is not the profile's anyway."""
+    before = as_asked(configuration, request)
+    adapters = load_adapters("lora")
+    after = dataclasses.replace(before, adapters=adapters, layout=before.hardware.layout(before.model.name, ADAPTERS))
+    kept = {
+        name: value
+        for name, value in vars(configuration.layout).items()
+        if value != getattr(before.layout, name) and name != "virtual_pipeline"
+    }
+    found: dict[str, object] = {"adapters": adapters, "layout": dataclasses.replace(after.layout, **kept)}
+    if configuration.global_batch_size == packed(before).stage.global_batch_size:
+        found["global_batch_size"] = packed(after).stage.global_batch_size
+    return found

@@ -16,7 +16,7 @@ from recipes.formats import format_named
 from recipes.gpus import GPUS
 from recipes.request import make_request
 from tests.recipes.tiny import Tiny
-from tools.plan.budget import Texts, buy, parse_budget, read_texts
+from tools.plan.budget import Bought, Texts, buy, parse_budget, read_texts
 from tools.plan.claims import ceiling, claims
 from tools.plan.configuration import Configuration
 from tools.plan.from_request import configuration_of
@@ -82,9 +82,10 @@ def test_configurations_that_nvidia_ran_fit(gpu: str, precision: str, layout: di
 
 
 def test_what_does_not_fit_comes_with_changes_that_do() -> None:
-    eight = configuration_of(make_request("cpt", hardware="8xh100"))
+    request = make_request("cpt", hardware="8xh100")
+    eight = configuration_of(request)
     assert judge(eight).word == TOO_LARGE
-    found = changes(eight)
+    found = changes(eight, request)
     assert {change.about for change in found} >= {"LoRA", "2 nodes"}
     assert all(judge(change.configuration).word != TOO_LARGE for change in found)
 
@@ -94,7 +95,7 @@ def test_a_refusal_names_the_changes() -> None:
     sentence = refusal(make_plan(request, configuration_of(request)))
     assert sentence.startswith("this does not fit: 108 of 86 GB a GPU")
     assert "--force starts it all the same" in sentence
-    assert "LoRA" in sentence
+    assert "\n  LoRA: --peft lora" in sentence
 
 
 # search
@@ -111,7 +112,8 @@ def test_a_search_ranks_what_fits(ranked: Any) -> None:
     assert len(rates) > 20
     for each in ranked.found:
         gpu = each.configuration.gpu
-        assert max(stage.peak for stage in memory(each.configuration)) <= 1.02 * MOST * gpu.memory
+        assert judge(each.configuration).share == pytest.approx(each.share)
+        assert max(stage.peak for stage in memory(each.configuration)) <= MOST * gpu.memory
     assert {each.configuration.format.name for each in ranked.found} == {"nvfp4", "bf16"}
 
 
@@ -174,18 +176,22 @@ def test_what_is_no_budget_is_refused(text: str) -> None:
 
 
 def test_a_budget_buys_whole_steps_and_never_more_than_the_stage_has() -> None:
-    request = make_request("cpt", hardware="4xb200")
-    seconds = step_time(configuration_of(request)).seconds
-    day = buy(request, parse_budget("24h"), seconds, 4.0, None)
+    four = four_b200()
+    seconds = step_time(four).seconds
+
+    def bought(budget: str, price: float | None = None) -> Bought:
+        return buy("cpt", 40_000, four, parse_budget(budget), seconds, price, None)
+
+    day = bought("24h", 4.0)
     assert day.steps == int(86400 / seconds)
     assert day.price == pytest.approx(4 * 4 * day.steps * seconds / 3600)
-    money = buy(request, parse_budget(f"{day.price + 1:.2f}eur"), seconds, 4.0, None)
+    money = bought(f"{day.price + 1:.2f}eur", 4.0)
     assert day.steps <= money.steps < 1.01 * day.steps
-    assert buy(request, parse_budget("9999d"), seconds, None, None).steps == 40_000
+    assert bought("9999d").steps == 40_000
     with pytest.raises(UsageError, match="does not buy one step"):
-        buy(request, parse_budget("0.001h"), seconds, None, None)
+        bought("0.001h")
     with pytest.raises(UsageError, match="a budget in money needs --price-per-gpu-hour"):
-        buy(request, parse_budget("5eur"), seconds, None, None)
+        bought("5eur")
 
 
 def test_passes_over_a_text_follow_from_its_share() -> None:
@@ -328,7 +334,8 @@ def test_a_format_of_unknown_speed_is_planned_without_it() -> None:
 
 
 def test_fp32_that_does_not_fit_may_be_bf16() -> None:
-    wanted = dataclasses.replace(four_b200(peft="lora", precision="bf16"), format=format_named("fp32"))
+    request = make_request("cpt", hardware="4xb200", peft="lora", precision="bf16")
+    wanted = dataclasses.replace(configuration_of(request), format=format_named("fp32"))
     assert judge(wanted).word == TOO_LARGE
-    assert all(change.tokens_per_second for change in changes(wanted))
-    assert "precision bf16" in {change.about for change in changes(wanted, most=20)}
+    assert all(change.tokens_per_second for change in changes(wanted, request))
+    assert "precision bf16" in {change.about for change in changes(wanted, request, most=20)}
