@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from preprocessing.errors import UsageError
 from recipes.formats import Format
 from recipes.hardware import Layout
-from tools.plan.activations import kept
 from tools.plan.coefficients import able
 from tools.plan.configuration import Configuration
 from tools.plan.memory import stage_memory
@@ -111,27 +110,19 @@ def _first_that_fits(
     assert base.gpu is not None
     try:
         plain = dataclasses.replace(base, format=form, layout=layout, micro_batch_size=micro_batch)
-        stage_memory(plain, 0)
+        form.layers_in_bf16(base.shape.layers)
     except UsageError:
         return None, 1  # it does not divide, however it is held
     attempts = 0
-    for recompute in ("none", "selective", "full"):
-        of_layer = kept(_held(plain, recompute, layout.optimizer))
-        if recompute == "selective" and of_layer >= kept(plain):
-            continue  # what it computes again is kept all the same
+    for recompute in ("none", "full"):  # fused attention keeps no scores that selective recomputation could leave out
         for optimizer in ("adam",) if base.adapters else _FULL:
-            candidate = _held(plain, recompute, optimizer)
+            held = dataclasses.replace(layout, recompute=recompute, optimizer=optimizer)
+            candidate = dataclasses.replace(plain, layout=held)
             attempts += 1
             share = _peak(candidate) / base.gpu.memory
             if share <= MOST:
                 return (candidate, share), attempts
     return None, attempts
-
-
-def _held(plain: Configuration, recompute: str, optimizer: str) -> Configuration:
-    return dataclasses.replace(
-        plain, layout=dataclasses.replace(plain.layout, recompute=recompute, optimizer=optimizer)
-    )
 
 
 def _peak(configuration: Configuration) -> float:

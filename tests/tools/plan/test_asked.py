@@ -13,8 +13,11 @@ from typer.testing import CliRunner
 from launch import app
 from preprocessing.errors import UsageError
 from recipes.disk import most_at_once
+from recipes.formats import FORMATS
 from recipes.request import Request, make_request
 from tests.recipes.tiny import Tiny
+from tools.plan.activations import kept
+from tools.plan.coefficients import known
 from tools.plan.from_request import configuration_of
 from tools.plan.overrides import as_asked, typed
 from tools.plan.search import MOST, search
@@ -178,13 +181,16 @@ def test_what_a_search_offers_fits_on_every_stage() -> None:
     assert between
 
 
-def test_a_search_recomputes_attention_alone_where_that_is_enough() -> None:
-    """With adapters on others than the projection, attention's result is kept for attention alone."""
-    base = configuration_of(make_request("cpt", hardware="4xb200", peft="lora", precision="bf16"))
-    assert base.adapters
-    few = dataclasses.replace(base.adapters, layers=["linear_qkv"])
-    ways = {each.configuration.layout.recompute for each in search(dataclasses.replace(base, adapters=few)).found}
-    assert ways == {"none", "selective", "full"}
+@pytest.mark.parametrize("peft", [None, "lora", "dora"])
+def test_selective_recomputation_which_a_search_does_not_try_saves_nothing(peft: str | None) -> None:
+    """In no format whose speed is known: their attention is fused, and keeps no scores."""
+    base = configuration_of(make_request("cpt", hardware="4xb200", precision="bf16", peft=peft))
+    for form in (form for form in FORMATS.values() if known(form)):
+        none, selective = (
+            dataclasses.replace(base, format=form, layout=dataclasses.replace(base.layout, recompute=how))
+            for how in ("none", "selective")
+        )
+        assert kept(selective) >= kept(none)
 
 
 def test_a_search_that_finds_nothing_ends_with_1_and_does_not_offer_what_was_given() -> None:
