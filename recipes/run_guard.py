@@ -5,6 +5,7 @@
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import sys
 import threading
@@ -19,6 +20,7 @@ from preprocessing.errors import RecipeError
 
 LAUNCHER_VARIABLE = "EURLEX_LAUNCHER_PID"
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)  # Lustre with `noflock`, NFS without its lock manager
+RANKS, COMMAND = "run.lock", "command.lock"
 _PATIENCE = 20.0  # seconds that a new run waits for the ranks of a killed one to notice and go
 
 
@@ -51,14 +53,17 @@ class RunGuard(Callback):
             self._lock = None
 
 
-def lock_folder(folder: Path) -> int:
+def lock_folder(folder: Path, name: str = RANKS) -> int:
     """Lock ``folder`` for this process; return the open file descriptor that holds the lock.
+
+    ``name``: :data:`RANKS`, held by rank 0 while the ranks are there, or :data:`COMMAND`, held by the command that
+    starts them.
 
     Raises:
         RecipeError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644)
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -76,10 +81,7 @@ def lock_folder(folder: Path) -> int:
             if error.errno not in _NO_LOCKS:
                 os.close(descriptor)
                 raise
-            print(
-                f"{folder} is on a file system without locks ({error.strerror}): nothing keeps a second run out of it",
-                file=sys.stderr,
-            )
+            _tell_that_nothing_locks(folder, error.strerror)
             return descriptor
         else:
             os.ftruncate(descriptor, 0)
@@ -87,13 +89,23 @@ def lock_folder(folder: Path) -> int:
             return descriptor
 
 
+@functools.cache  # once a process
+def _tell_that_nothing_locks(folder: Path, reason: str) -> None:
+    print(
+        f"{folder} is on a file system without locks ({reason}): nothing keeps a second run out of it", file=sys.stderr
+    )
+
+
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, name: str = RANKS) -> Iterator[None]:
     """Keep ``folder`` locked while the block runs; raises as :func:`lock_folder`."""
-    descriptor = lock_folder(folder)
+    descriptor = lock_folder(folder, name)
     try:
         yield
     finally:
+        # closing alone would leave it to processes that were forked meanwhile
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,17 @@ def train(
     require_fit(request, phases[0].recipe, force=force)
     for phase in phases:
         _require_precision(phase)
-    with told_to_others(request.folder) if nodes > 1 and node == 0 else nullcontext(lambda: None) as ready:
-        if node > 0:
+    from recipes.run_guard import COMMAND, locked
+
+    with ExitStack() as stack:
+        ready = stack.enter_context(told_to_others(request.folder)) if nodes > 1 and node == 0 else None
+        if node == 0:
+            stack.enter_context(locked(request.folder, COMMAND))
+        else:
             wait_for_first(request.folder, before)
         phases = _prepared(request, overrides, phases, resume_from, first=node == 0)
-        ready()
+        if ready:
+            ready()
         print(_short(request, phases[-1].recipe), file=sys.stderr)
         for phase in phases:
             _run(request.stage_name, phase, request.folder)
@@ -104,8 +110,7 @@ def _prepared(
     """Get data and folder ready (the first of several nodes does), and return the phases as they follow from that."""
     from recipes.run_guard import locked
 
-    # another command may be at work in the folder: nothing in it is touched before that one has ended. Rank 0 takes the
-    # lock over when it starts
+    # ranks may outlive their command for a moment, and those of `nemo llm` have none; rank 0 takes this lock over
     with locked(request.folder) if first else nullcontext():
         check_folder(request, phases[-1].recipe)
         if first:

@@ -88,7 +88,8 @@ def summarize(records: list[dict[str, Any]], facts: dict[str, Any]) -> dict[str,
         "largest_gradient_norm": max(
             (record["gradient_norm"] for record in steps if record.get("gradient_norm") is not None), default=None
         ),
-        "alerts": [record for record in records if "alert" in record],
+        # a step that is done again after a restart may alert again
+        "alerts": list({(item["step"], str(item)): item for item in records if "alert" in item}.values()),
     }
 
 

@@ -24,10 +24,11 @@ OTHER_LAYOUT = ["cpt-full-tp2-pp2", "cpt-full-pp2-tp2", "cpt-lora-tp2-pp2"]
 
 
 def curve(run: Path) -> list[tuple[int, float | None, float | None, float | None]]:
-    """(step, loss, gradient norm, validation loss) of every record."""
+    """(step, loss, gradient norm, validation loss) of every step and validation."""
     return [
         (record["step"], record.get("loss"), record.get("gradient_norm"), record.get("validation_loss"))
         for record in read_metrics(run)
+        if "alert" not in record  # those of before a kill are kept
     ]
 
 

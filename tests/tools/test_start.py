@@ -34,8 +34,10 @@ def chats(tmp_path: Path) -> Path:
     )
 
 
+# of its ranks; of a command whose ranks are not there yet
+@pytest.mark.parametrize("lock", ["run.lock", "command.lock"])
 def test_a_second_command_touches_nothing_of_a_run_that_is_going_on(
-    tiny: Tiny, chats: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Tiny, chats: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
 ) -> None:
     from recipes import run_guard
 
@@ -45,15 +47,17 @@ def test_a_second_command_touches_nothing_of_a_run_that_is_going_on(
     for name in ("checkpoints/step=20-unfinished", "stop", "console.log", "recipe.txt", "chats/training.jsonl"):
         (run / name).parent.mkdir(exist_ok=True)
         (run / name).write_text("of the run that is going on")
-    held = run_guard.lock_folder(run)
-    before = contents(run)
+    held = run_guard.lock_folder(run, lock)
+    before = {"command.lock": b"", **contents(run)}
     monkeypatch.setattr(run_guard, "_PATIENCE", 0.3)
     try:
         with pytest.raises(RecipeError, match=rf"another run is training in .*run \(process {os.getpid()}\)"):
             train(request("sft", tiny.nemo, chats, run), resume_from="10")
     finally:
         os.close(held)
-    assert contents(run) == before
+    after = contents(run)
+    assert after.keys() == before.keys()
+    assert [name for name in before if after[name] != before[name] and not name.endswith(".lock")] == []
 
 
 def test_the_chats_of_another_run_are_not_replaced(tiny: Tiny, chats: Path, tmp_path: Path) -> None:

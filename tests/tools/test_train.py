@@ -144,7 +144,7 @@ def test_a_finished_run_is_left_as_it_is(tiny: Tiny, tmp_path: Path, capsys: pyt
     for step in range(1, 6):
         metrics.append(output, {"step": step, "loss": 7.0 - step, "seconds": 0.5})
     metrics.append(output, {"step": 5, "validation_loss": 3.0})
-    before = sorted([*output.rglob("*"), output / "run.json", output / "run.lock"])
+    before = sorted([*output.rglob("*"), *(output / name for name in ("run.json", "run.lock", "command.lock"))])
     summary = train(request("cpt", tiny.nemo, tiny.blend, output), ["trainer.max_steps=5"])
     assert summary == RunSummary("cpt", str(output), str(last), 5, 6.0, 2.0, 3.0, 2.5, best_checkpoint=str(last))
     assert "has done its 5 steps in fp32 already" in capsys.readouterr().err

@@ -76,6 +76,11 @@ def test_a_run_that_ended_in_another_precision_has_the_rates_of_each_and_no_mfu_
     assert "<td>nvfp4, then bf16</td>" in page
 
 
+def test_a_step_that_was_done_again_alerts_once(run: Path) -> None:
+    metrics.append(run, {"step": 4, "alert": "gradient_norm", "message": "gradient norm 12.00 <at> step 4"})
+    assert len(write_report(run)["alerts"]) == 1
+
+
 def test_the_page_has_curves_settings_alerts_and_resumes(run: Path) -> None:
     write_report(run)
     page = (run / HTML).read_text()
