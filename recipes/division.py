@@ -17,6 +17,7 @@ class Names:
     tensor: str
     global_batch: str
     micro_batch: str
+    no_pieces: str  # what to set for a pipeline without virtual pieces
     remedy: str = ""  # of devices that do not divide
 
 
@@ -25,18 +26,20 @@ OF_A_RECIPE = Names(
     tensor="trainer.strategy.tensor_model_parallel_size=",
     global_batch="data.global_batch_size=",
     micro_batch="data.micro_batch_size=",
+    no_pieces="set trainer.strategy.virtual_pipeline_model_parallel_size=None",
     remedy="; change trainer.devices or the trainer.strategy.*_parallel_size",
 )
 OF_A_PLAN = Names(
     tensor="tensor parallel ",
     global_batch="a batch of ",
     micro_batch="micro-batches of ",
+    no_pieces="take none",
 )
 
 _BLOCK = 16  # values that share a scale in NVFP4
 _COUNTS = (
     *("world_size", "sequence_length", "micro_batch_size", "global_batch_size"),
-    *("tensor_parallel", "pipeline_parallel", "virtual_pipeline", "context_parallel"),
+    *("tensor_parallel", "pipeline_parallel", "virtual_pipeline", "context_parallel", "adapter_rank"),
 )
 _MOST = 10**9  # what is computed of larger ones is no number that floats can hold
 
@@ -109,6 +112,10 @@ class Division:
         virtual = self.virtual_pipeline or 1
         if self.virtual_pipeline and self.pipeline_parallel == 1:
             found.append("virtual pipeline pieces need at least 2 pipeline stages")
+        if self.virtual_pipeline and self.adapter_rank:
+            # it puts the weights of each piece into a dict of its own, and looks for adapters beside these dicts
+            # (nemo/lightning/megatron_parallel.py:773, pytorch/callbacks/peft.py:505)
+            found.append(f"NeMo 2.7.3 saves no adapters of a model in virtual pipeline pieces; {names.no_pieces}")
         if (shape.layers + 2 * self.balanced) % (self.pipeline_parallel * virtual):
             pieces = f"{self.pipeline_parallel} stages" + (f" x {virtual} pieces" if virtual > 1 else "")
             found.append(f"{shape.layers} layers do not divide over {pieces} of the pipeline")
@@ -117,7 +124,9 @@ class Division:
     def _of_sequences(self) -> list[str]:
         context, tensor, length = self.context_parallel, self.tensor_parallel, self.sequence_length
         found = []
-        if self.sequence_parallel and tensor > 1 and length // context % tensor:
+        if self.sequence_parallel and tensor == 1:
+            found.append("sequence parallelism needs at least 2 tensor parallel devices; leave it out")
+        if self.sequence_parallel and length // context % tensor:
             found.append(f"sequences of {length} tokens do not divide over {tensor} sequence parallel devices")
         if context > 1 and length % (2 * context):
             found.append(f"sequences of {length} tokens do not divide over 2 x {context} context parallel parts")

@@ -18,6 +18,10 @@ from preprocessing.corpus.training_runs import CONFIGS as CONFIGS
 from preprocessing.errors import UsageError, did_you_mean
 
 STAGES = ("cpt", "cpt_fast", "sft")
+_AT_LEAST_1 = (
+    *("sequence_length", "global_batch_size", "micro_batch_size", "max_steps", "expected_chats", "packed_chats"),
+    *("checkpoint_every", "keep_checkpoints", "validate_every", "validation_batches"),
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,19 @@ class Stage:
             raise UsageError("a stage needs either max_steps or epochs, and not both")
         if self.epochs is not None and self.expected_chats is None:
             raise UsageError("epochs needs expected_chats, for the number of steps before the data is there")
-        for name in ("sequence_length", "global_batch_size", "micro_batch_size", "checkpoint_every", "validate_every"):
-            if getattr(self, name) < 1:
+        for name in _AT_LEAST_1:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.packed_chats is not None and self.packed_chats < 1:
-            raise UsageError(f"packed_chats must be at least 1, or null, not {self.packed_chats}")
+        for name in ("min_learning_rate", "weight_decay", "gradient_clip", "seed"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} must be at least 0, not {getattr(self, name)}")
+        for name in ("learning_rate", "epochs"):
+            if getattr(self, name) is not None and getattr(self, name) <= 0:
+                raise UsageError(f"{name} must be above 0, not {getattr(self, name)}")
+        if self.min_learning_rate > self.learning_rate:
+            raise UsageError(
+                f"min_learning_rate {self.min_learning_rate} must be at most learning_rate {self.learning_rate}"
+            )
         if len(self.adam_betas) != 2 or not all(0 <= beta < 1 for beta in self.adam_betas):
             raise UsageError(f"adam_betas must be two numbers in [0, 1), not {self.adam_betas}")
         if self.global_batch_size % self.micro_batch_size:
@@ -116,8 +128,13 @@ class Adapters:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise UsageError(f"rank must be at least 1, not {self.rank}")
+        for name in ("rank", "alpha"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout must be in [0, 1), not {self.dropout}")
+        if self.learning_rate_factor <= 0:
+            raise UsageError(f"learning_rate_factor must be above 0, not {self.learning_rate_factor}")
         known = ("linear_qkv", "linear_proj", "linear_fc1", "linear_fc2")
         for layer in self.layers:
             if layer not in known:

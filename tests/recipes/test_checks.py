@@ -76,3 +76,16 @@ def test_sequences_divide_over_context_parallel_parts() -> None:
     lengths = ("data.seq_length=4100", "model.config.seq_length=4100")
     with pytest.raises(UsageError, match=r"sequences of 4100 tokens do not divide over 2 x 4 context parallel parts"):
         compose("trainer.devices=16", f"{STRATEGY}context_parallel_size=4", *lengths)
+
+
+def test_adapters_of_a_model_in_pieces_are_refused_for_nemo_would_save_none_of_them() -> None:
+    pieces = f"{STRATEGY}virtual_pipeline_model_parallel_size=5"
+    with pytest.raises(UsageError, match=r"NeMo 2\.7\.3 saves no adapters .* virtual pipeline pieces; set trainer\."):
+        compose(pieces, peft="lora")
+
+
+def test_sequence_parallelism_needs_tensor_parallelism() -> None:
+    one = (*TENSOR_PARALLEL, f"{STRATEGY}tensor_model_parallel_size=1")
+    with pytest.raises(UsageError, match="sequence parallelism needs at least 2 tensor parallel devices"):
+        compose(*one)
+    assert compose(*one, f"{STRATEGY}sequence_parallel=false").trainer.strategy.tensor_model_parallel_size == 1

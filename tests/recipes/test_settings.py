@@ -61,6 +61,10 @@ def test_adapters_say_where_they_stand() -> None:
         dataclasses.replace(lora, layers=["linear_fc3"])
     with pytest.raises(UsageError, match="rank must be at least 1, not 0"):
         dataclasses.replace(lora, rank=0)
+    with pytest.raises(UsageError, match=r"dropout must be in \[0, 1\), not 1\.0"):
+        dataclasses.replace(lora, dropout=1.0)
+    with pytest.raises(UsageError, match=r"learning_rate_factor must be above 0, not -1\.0"):
+        dataclasses.replace(lora, learning_rate_factor=-1.0)
     with pytest.raises(UsageError, match="adapters need layers"):
         dataclasses.replace(lora, layers=[])
 
@@ -131,6 +135,16 @@ def test_a_number_written_as_yaml_reads_text_is_refused(tmp_path: Path) -> None:
         ({"max_steps": None, "epochs": 2.0}, "epochs needs expected_chats"),
         ({"micro_batch_size": 0}, "micro_batch_size must be at least 1, not 0"),
         ({"checkpoint_every": -5}, "checkpoint_every must be at least 1, not -5"),
+        ({"max_steps": -5}, "max_steps must be at least 1, not -5"),
+        ({"validation_batches": 0}, "validation_batches must be at least 1, not 0"),
+        ({"keep_checkpoints": 0}, "keep_checkpoints must be at least 1, not 0"),
+        ({"packed_chats": 0}, "packed_chats must be at least 1, not 0"),
+        ({"learning_rate": -1.0}, "learning_rate must be above 0, not -1.0"),
+        ({"min_learning_rate": 1.0}, "min_learning_rate 1.0 must be at most learning_rate 2e-05"),
+        ({"min_learning_rate": -1e-6}, "min_learning_rate must be at least 0, not -1e-06"),
+        ({"gradient_clip": -1.0}, "gradient_clip must be at least 0, not -1.0"),
+        ({"weight_decay": -1.0}, "weight_decay must be at least 0, not -1.0"),
+        ({"max_steps": None, "epochs": 0.0, "expected_chats": 5}, "epochs must be above 0, not 0.0"),
         ({"adam_betas": [0.9]}, r"adam_betas must be two numbers in \[0, 1\), not \[0\.9\]"),
         ({"adam_betas": [0.9, 1.0]}, "adam_betas must be two numbers"),
         ({"warmup_fraction": 1.0}, r"warmup_fraction must be in \[0, 1\)"),
