@@ -65,6 +65,7 @@ class Division:
     fp32_weights: bool = False
     precision_aware: bool = False  # Megatron's optimizer of that name, with the remainders of BF16 weights
     packed: bool = False  # several chats share a sequence
+    in_nemo: bool = True  # not in other software, that a published speed was measured with
 
     def faults(self, names: Names) -> list[str]:
         """Return one sentence for each thing that does not divide; [] where all does."""
@@ -112,7 +113,7 @@ class Division:
         virtual = self.virtual_pipeline or 1
         if self.virtual_pipeline and self.pipeline_parallel == 1:
             found.append("virtual pipeline pieces need at least 2 pipeline stages")
-        if self.virtual_pipeline and self.adapter_rank:
+        if self.virtual_pipeline and self.adapter_rank and self.in_nemo:
             # it puts the weights of each piece into a dict of its own, and looks for adapters beside these dicts
             # (nemo/lightning/megatron_parallel.py:773, pytorch/callbacks/peft.py:505)
             found.append(f"NeMo 2.7.3 saves no adapters of a model in virtual pipeline pieces; {names.no_pieces}")

@@ -84,13 +84,13 @@ class Stage:
         if not 0 < self.final_share < 1:
             raise UsageError(f"final_share must be between 0 and 1, not {self.final_share}")
 
-    def steps(self, examples: int | None = None) -> int:
-        """Number of optimizer steps, given how many training examples there are (None: as expected)."""
+    def steps(self, examples: int | None = None, batch: int | None = None) -> int:
+        """Number of optimizer steps, given the training examples (None: as expected) and those of a step."""
         if self.max_steps is not None:
             return self.max_steps
         assert self.epochs is not None and self.expected_chats is not None
         count = self.expected_chats if examples is None else examples
-        return max(1, -(-int(count * self.epochs) // self.global_batch_size))
+        return max(1, -(-int(count * self.epochs) // (batch or self.global_batch_size)))
 
 
 @dataclass(frozen=True)

@@ -164,10 +164,17 @@ def compose(request: Request, overrides: Sequence[str] = ()) -> Any:
     from recipes import overrides as dotted
     from recipes.checks import check_recipe
 
-    recipe = sft.recipe(request) if request.stage_name == "sft" else cpt.recipe(request)
-    recipe = dotted.apply(recipe, overrides)
+    if request.stage_name != "sft":
+        recipe = dotted.apply(cpt.recipe(request), overrides)
+        check_recipe(recipe)
+        return recipe
+    composed = sft.recipe(request)
+    planned = composed.trainer.max_steps
+    recipe = dotted.apply(composed, overrides)
     check_recipe(recipe)
-    return recipe
+    steps = sft.steps_of(request, recipe.data)
+    # with other batches the same epochs are other steps, unless an override says how many
+    return recipe if steps == planned else dotted.apply(sft.recipe(request, steps), overrides)
 
 
 def check_devices(hardware: Hardware) -> None:

@@ -105,6 +105,25 @@ def test_the_number_of_sft_steps_follows_the_chats_once_they_are_there(tiny: Tin
     assert after.trainer.max_steps == 30  # 3 epochs of 1,280 chats, 128 a step
 
 
+def test_other_batches_take_other_steps_for_the_same_epochs(tiny: Tiny, tmp_path: Path) -> None:
+    def steps(*overrides: str, **more: Any) -> list[int]:
+        where = (tmp_path / "none", tmp_path / "sft", tmp_path / "run")
+        made = recipe("sft", *where, model="llama33_70b", overrides=overrides, **more)
+        scheduler = made.optim.lr_scheduler
+        return [made.trainer.max_steps, scheduler.max_steps, scheduler.warmup_steps]
+
+    whole = load_stage("sft").steps()
+    assert steps() == [whole, whole, round(0.05 * whole)]
+    # a step of 16 sequences of packed chats; the same chats in half as many steps of 32
+    half = -(-whole // 2)
+    assert steps("data.global_batch_size=32") == [half, half, round(0.05 * half)]
+    assert steps("data.global_batch_size=32", "trainer.max_steps=7")[0] == 7
+    with pytest.raises(
+        UsageError, match=r"data\.packed=false does not go with batches .* packed chats; set packed_chats"
+    ):
+        steps("data.packed=false")
+
+
 def test_a_recipe_can_be_written_down_and_read_back(tiny: Tiny, tmp_path: Path) -> None:
     # what the ranks get is the recipe as JSON; whatever can't travel so would fail only there
     from nemo_run.core.serialization.zlib_json import ZlibJSONSerializer

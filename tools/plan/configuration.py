@@ -38,6 +38,7 @@ class Configuration:
     adapters: Adapters | None = None  # None: all parameters are trained
     balanced: bool = False  # embedding and loss take the place of a layer each where stages share layers out
     packed: bool = False  # several chats share a sequence
+    elsewhere: bool = False  # it ran in other software than NeMo, which has limits of its own
 
     def __post_init__(self) -> None:
         if found := faults(self):
@@ -112,6 +113,7 @@ def faults(wanted: Configuration) -> list[str]:
         fp32_weights=wanted.weight_bytes == 4,
         precision_aware=layout.optimizer != "adam",
         packed=wanted.packed,
+        in_nemo=not wanted.elsewhere,
     ).faults(OF_A_PLAN)
 
 

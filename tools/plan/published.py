@@ -95,6 +95,7 @@ def _published(row: dict[str, str]) -> Published:
         nodes=number("gpus") // number("node"),
         adapters=_ADAPTERS if row["task"] == "lora" else None,
         balanced=shape.layers % (layout.pipeline_parallel * (pieces or 1)) != 0,
+        elsewhere=True,
     )
     return Published(
         configuration,

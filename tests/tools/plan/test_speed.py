@@ -29,7 +29,7 @@ LORA = Adapters(rank=64, alpha=32, dropout=0.0, layers=["linear_qkv", "linear_fc
 
 def configuration(**changes: Any) -> Configuration:
     """The 70B in BF16 on eight B200, TP8; ``changes`` are of the layout or of the configuration."""
-    layout = {"tensor_parallel": 8, "optimizer": "adam", "recompute": "none", "sequence_parallel": True}
+    layout = {"tensor_parallel": 8, "optimizer": "adam", "recompute": "none"}
     values: dict[str, Any] = {
         "shape": SHAPES["70b"],
         "format": FORMATS["bf16"],
@@ -42,6 +42,7 @@ def configuration(**changes: Any) -> Configuration:
     names = {field.name for field in dataclasses.fields(Layout)}
     for name, value in changes.items():
         (layout if name in names else values)[name] = value
+    layout.setdefault("sequence_parallel", int(layout["tensor_parallel"]) > 1)
     return Configuration(layout=Layout(**layout), **values)  # type: ignore[arg-type]
 
 
@@ -134,7 +135,8 @@ class TestWhatAlwaysHolds:
         ):
             if name == "fp32" or FORMATS[name].emulated or not FORMATS[name].runs_on(GPUS[gpu].capability):
                 continue
-            layout = Layout(tensor, "adam", recompute, pipeline, 5 if pipeline > 1 else None, sequence_parallel=True)
+            pieces = 5 if pipeline > 1 and not adapters else None
+            layout = Layout(tensor, "adam", recompute, pipeline, pieces, sequence_parallel=tensor > 1)
             time = step_time(
                 dataclasses.replace(
                     base,
