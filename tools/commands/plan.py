@@ -25,6 +25,9 @@ def plan(
         typer.Option(help="4xb200, 8xh100, 128x8xb200: NODESxGPUSxCHIP.", show_default="the model's"),
     ] = None,
     precision: Annotated[str, typer.Option(help="auto, nvfp4, mxfp8, fp8-current, ..., bf16.")] = "auto",
+    final_precision: Annotated[
+        str | None, typer.Option(help="For the last tenth of the steps: bf16.", show_default="the stage's: none")
+    ] = None,
     peft: Annotated[str | None, typer.Option(help="lora, dora.", show_default="all parameters")] = None,
     config: Annotated[
         Path | None, typer.Option(help="Stage settings.", show_default="nemo_configs/<stage>.yaml")
@@ -94,6 +97,7 @@ def plan(
         shape=shape,
         hardware=hardware,
         precision=precision,
+        final_precision=final_precision,
         peft=peft,
         config=config,
         layout={

@@ -25,7 +25,7 @@ from tools.plan.dividing import nearest
 from tools.plan.from_request import configuration_of, shape_of_request
 from tools.plan.machines import machine, precision
 from tools.plan.page import write_page
-from tools.plan.plan import Plan, make_plan, time_of
+from tools.plan.plan import Plan, make_plan, seconds_a_step
 from tools.plan.search import MICRO_BATCHES, Search, search
 
 
@@ -38,6 +38,7 @@ class Asked:
     shape: Path | None
     hardware: str | None
     precision: str
+    final_precision: str | None
     peft: str | None
     config: Path | None
     layout: dict[str, Any]
@@ -139,6 +140,7 @@ def _request(asked: Asked, stage: str, hardware: str | None, gpu: Gpu | None) ->
         model=asked.model,
         hardware=hardware,
         precision=precision(asked.precision, gpu),
+        final_precision=asked.final_precision,
         peft=asked.peft,
         config=asked.config if stage == asked.stage.replace("-", "_") else None,
     )
@@ -223,12 +225,12 @@ def _bought(
     for stage in STAGES:
         try:
             if stage == made.request.stage_name:
-                configuration, steps = made.configuration, made.steps
+                request, configuration, steps = made.request, made.configuration, made.steps
             else:
                 request = _request(asked, stage, made.request.hardware.name, gpu)
                 configuration = _configuration(dataclasses.replace(asked, batches={}), request, shape, gpu, [])
                 steps = request.stage.steps()
-            seconds = time_of(configuration, calibration).seconds
+            seconds = seconds_a_step(request, configuration, steps, calibration)
             texts = _texts(asked, stage, [])
             found.append(buy(stage, steps, configuration, budget, seconds, asked.price_per_gpu_hour, texts))
         except UsageError as error:

@@ -11,7 +11,7 @@ from recipes.request import Request
 from tools.plan.from_request import configuration_of, configuration_of_recipe
 from tools.plan.overrides import typed_text
 from tools.plan.plan import Plan, make_plan
-from tools.plan.text import short
+from tools.plan.text import reason, short
 
 
 def require_fit(request: Request, recipe: Any | None, *, force: bool) -> Plan | None:
@@ -37,13 +37,13 @@ def require_fit(request: Request, recipe: Any | None, *, force: bool) -> Plan | 
 
 def refusal(plan: Plan) -> str:
     """Say why the plan does not fit and what would, in a sentence and a line a change."""
-    assert plan.verdict is not None
+    fullest = plan.fullest
     lines = [
-        f"this does not fit: {plan.verdict.reason}. --force starts it all the same; what would fit, in place of "
+        f"this does not fit: {reason(plan)}. --force starts it all the same; what would fit, in place of "
         "overrides of the layout:"
     ]
-    for change in plan.changes:
-        lines.append(f"  {change.about}: {typed_text(change.configuration, plan.request)}")
-    if not plan.changes:
+    for change in fullest.changes:
+        lines.append(f"  {change.about}: {typed_text(change.configuration, fullest.request)}")
+    if not fullest.changes:
         lines.append("  more or larger GPUs (python launch.py plan --search --hardware ...)")
     return "\n".join(lines)

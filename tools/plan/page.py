@@ -23,7 +23,11 @@ def write_page(path: Path, text: str, plan: Plan) -> None:
 
 
 def picture(plan: Plan) -> str:
-    """Return an SVG: a bar for a GPU of each pipeline stage, its parts stacked, against the memory that it has."""
+    """Return an SVG: a bar for a GPU of each pipeline stage, its parts stacked, against the memory that it has.
+
+    Of two precisions it is the one that takes more.
+    """
+    plan = plan.fullest
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

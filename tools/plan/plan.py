@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from recipes.disk import bytes_on_disk, most_at_once
-from recipes.request import Request
+from recipes.request import Request, final_request, switch_step
 from tools.plan.budget import Texts
 from tools.plan.calibrate import Calibration
 from tools.plan.coefficients import known
@@ -22,7 +22,8 @@ class Plan:
     """Everything that is said of a run before it starts.
 
     ``verdict`` is None on a CPU, ``time`` there and where nothing is known of the format's speed. ``model`` is the name
-    of the request's, or the file that the shape of another one was read from.
+    of the request's, or the file that the shape of another one was read from. ``steps`` are all of the run's, those of
+    ``final`` too, which is the plan of the last ones where these are in another precision.
     """
 
     request: Request
@@ -36,6 +37,7 @@ class Plan:
     checkpoint_bytes: int
     price_per_gpu_hour: float | None = None
     texts: Texts | None = None
+    final: Plan | None = None
 
     @property
     def tokens(self) -> int:
@@ -50,13 +52,16 @@ class Plan:
 
     @property
     def step_seconds(self) -> float | None:
-        """Seconds of a step."""
+        """Seconds of a step, of one before the final precision."""
         return self.time.seconds if self.time else None
 
     @property
     def hours(self) -> float | None:
         """Of the whole run, validation and checkpoints left out."""
-        return None if self.step_seconds is None else self.steps * self.step_seconds / 3600
+        last_steps, last_hours = (self.final.steps, self.final.hours) if self.final else (0, 0.0)
+        if self.step_seconds is None or last_hours is None:
+            return None
+        return (self.steps - last_steps) * self.step_seconds / 3600 + last_hours
 
     @property
     def price(self) -> float | None:
@@ -66,9 +71,17 @@ class Plan:
         return self.price_per_gpu_hour * self.hours * self.configuration.world_size
 
     @property
+    def fullest(self) -> Plan:
+        """The plan of the precision that takes more of a GPU's memory: this one, or that of the last steps."""
+        if self.final is None or self.verdict is None or self.final.verdict is None:
+            return self
+        return self.final if self.final.verdict.share > self.verdict.share else self
+
+    @property
     def fits(self) -> bool:
         """Whether nothing says that it can't."""
-        return self.verdict is None or self.verdict.word != TOO_LARGE
+        verdict = self.fullest.verdict
+        return verdict is None or verdict.word != TOO_LARGE
 
 
 def make_plan(
@@ -82,10 +95,10 @@ def make_plan(
     calibration: Calibration | None = None,
     look_for_changes: bool = True,
 ) -> Plan:
-    """Plan ``configuration``, the one of ``request`` or near it.
+    """Plan ``configuration``, the one of ``request`` or near it, and the same in the stage's final precision.
 
     Args:
-        request: the stage, for its steps.
+        request: the stage, for its steps and final precision.
         configuration: what is trained on what.
         model: what to call the model, where it is not the request's.
         steps: instead of the stage's own.
@@ -95,7 +108,8 @@ def make_plan(
         look_for_changes: where it does not fit, find out what would make it.
 
     Raises:
-        UsageError: the price or the number of steps is none, or the calibration is of another GPU.
+        UsageError: the price or the number of steps is none, the calibration is of another GPU, or the run can't go on
+            in its final precision.
     """
     if price_per_gpu_hour is not None:
         amount(price_per_gpu_hour, "a price")
@@ -104,7 +118,7 @@ def make_plan(
     factor = calibration.factor_on(configuration.gpu) if calibration else 1.0
     verdict = judge(configuration) if on_gpu else None
     too_large = verdict is not None and verdict.word == TOO_LARGE
-    return Plan(
+    made = Plan(
         request=request,
         model=model or request.model.name,
         configuration=configuration,
@@ -124,6 +138,31 @@ def make_plan(
         price_per_gpu_hour=price_per_gpu_hour,
         texts=texts,
     )
+    final = final_request(request)
+    if final is None or count < 2:  # a run of one step has no last ones
+        return made
+    last = make_plan(
+        final,
+        dataclasses.replace(configuration, format=final.format),
+        model=model,
+        steps=count - switch_step(request, count),
+        calibration=calibration,
+        look_for_changes=look_for_changes,
+    )
+    # --precision would change the other steps
+    kept = [change for change in last.changes if change.configuration.format == final.format]
+    return dataclasses.replace(made, final=dataclasses.replace(last, changes=kept))
+
+
+def seconds_a_step(
+    request: Request, configuration: Configuration, steps: int, calibration: Calibration | None = None
+) -> float:
+    """Return the seconds that each of ``steps`` takes on average, the last ones in the final precision."""
+    seconds, final = time_of(configuration, calibration).seconds, final_request(request)
+    if final is None or steps < 2:
+        return seconds
+    first, last = switch_step(request, steps) / steps, dataclasses.replace(configuration, format=final.format)
+    return first * seconds + (1 - first) * time_of(last, calibration).seconds
 
 
 def time_of(configuration: Configuration, calibration: Calibration | None = None) -> Time:

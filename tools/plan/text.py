@@ -12,14 +12,15 @@ from tools.plan.overrides import typed, typed_text
 from tools.plan.parts import Part
 from tools.plan.plan import Plan
 from tools.plan.speed import Time
+from tools.plan.verdict import TOO_LARGE
 
 
 def short(plan: Plan) -> str:
-    """Return the plan in three lines, for the start of a training command."""
+    """Return the plan in three lines, for the start of a training command; in four where there is a final precision."""
     lines = [f"plan: {_memory_line(plan)}"]
     if plan.verdict:
         lines[0] += f": {plan.verdict.word}"
-    lines += [f"      {line}" for line in (_speed_line(plan), _time_line(plan)) if line]
+    lines += [f"      {line}" for line in (_speed_line(plan), _final_line(plan), _time_line(plan)) if line]
     return "\n".join(lines)
 
 
@@ -36,14 +37,19 @@ def text(plan: Plan, explain: bool = False) -> str:
         lines.append(f"    pipeline stages, each: {peaks} GB")
     if explain and plan.time:
         lines.append(f"  a step      {_seconds(plan.time)}")
-    for name, line in (("speed", _speed_line(plan)), ("time", _time_line(plan)), ("price", _price_line(plan))):
+    for name, line in (
+        ("speed", _speed_line(plan)),
+        ("final", _final_line(plan)),
+        ("time", _time_line(plan)),
+        ("price", _price_line(plan)),
+    ):
         if line:
             lines.append(f"  {name:11} {line}")
     lines.append(f"  disk        {_disk_line(plan)}")
     lines += _epochs(plan)
-    if plan.verdict:
-        lines.append(f"  verdict     {plan.verdict.word}: {plan.verdict.reason}")
-        lines += _changes(plan)
+    if verdict := plan.fullest.verdict:
+        lines.append(f"  verdict     {verdict.word}: {reason(plan)}")
+        lines += _changes(plan.fullest)
     return "\n".join(lines)
 
 
@@ -108,6 +114,29 @@ def _speed_line(plan: Plan) -> str | None:
         f"{plan.time.tflops_per_gpu:,.0f} TFLOP/s a GPU (causal), MFU {plan.time.mfu:.0%}; "
         f"{plan.time.seconds:.1f} s a step"
     )
+
+
+def _final_line(plan: Plan) -> str | None:
+    if plan.final is None:
+        return None
+    word = f": {plan.final.verdict.word}" if plan.final.verdict else ""
+    speed = _speed_line(plan.final)
+    return f"{_last_steps(plan.final)}: {_memory_line(plan.final)}{word}" + (f"; {speed}" if speed else "")
+
+
+def _last_steps(final: Plan) -> str:
+    return f"the last {final.steps:,} steps in {final.configuration.format.name}"
+
+
+def reason(plan: Plan) -> str:
+    """Return why the verdict on a GPU is what it is; where there is a final precision, for which of the steps."""
+    now, fullest = plan.verdict, plan.fullest
+    assert now is not None
+    assert fullest.verdict is not None
+    if fullest is plan:
+        return now.reason
+    alone = f"; all in {plan.configuration.format.name} would fit" if now.word != TOO_LARGE and not plan.fits else ""
+    return f"{_last_steps(fullest)} take {fullest.verdict.reason}{alone}"
 
 
 def _time_line(plan: Plan) -> str:
@@ -182,8 +211,8 @@ def values(plan: Plan) -> dict[str, Any]:
             "micro_batch_size": now.micro_batch_size,
             "micro_batches": now.micro_batches,
         },
-        "verdict": plan.verdict.word if plan.verdict else None,
-        "memory_share": plan.verdict.share if plan.verdict else None,
+        "verdict": plan.fullest.verdict.word if plan.fullest.verdict else None,
+        "memory_share": plan.fullest.verdict.share if plan.fullest.verdict else None,
         "stages": [
             {
                 "peak_bytes": stage.peak,
@@ -209,8 +238,9 @@ def values(plan: Plan) -> dict[str, Any]:
                 "about": change.about,
                 "memory_share": change.share,
                 "tokens_per_second": change.tokens_per_second,
-                "arguments": typed(change.configuration, plan.request),
+                "arguments": typed(change.configuration, plan.fullest.request),
             }
-            for change in plan.changes
+            for change in plan.fullest.changes
         ],
+        "final": values(plan.final) if plan.final else None,
     }
