@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from preprocessing.errors import UsageError
 from recipes.formats import Format
 from recipes.hardware import Layout
-from tools.plan.coefficients import able
+from tools.plan.coefficients import able, inputs_of
 from tools.plan.configuration import Configuration
 from tools.plan.memory import stage_memory
 from tools.plan.speed import Time, step_time
@@ -49,12 +49,15 @@ def search(
     that fits is taken, as what saves memory costs time or exactness.
 
     Raises:
-        UsageError: ``base`` has no GPU.
+        UsageError: ``base`` has no GPU, or nothing is known of a format's speed.
     """
     if base.gpu is None:
         raise UsageError("a search needs a GPU")
+    formats = able(base.gpu) if formats is None else formats
+    for form in formats:
+        inputs_of(form)
     found, tried = [], 0
-    for form in formats if formats is not None else able(base.gpu):
+    for form in formats:
         for layout, micro_batch in layouts(base, micro_batches):
             fitting, attempts = _first_that_fits(base, form, layout, micro_batch)
             tried += attempts

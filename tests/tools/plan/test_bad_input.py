@@ -341,6 +341,12 @@ def test_the_plan_refuses_what_the_recipe_does(arguments: list[str], sentence: s
         plan(*arguments)
 
 
+def test_a_search_by_speed_wants_a_format_of_known_speed() -> None:
+    for options in (["--precision", "fp32", "--optimizer", "adam"], ["--precision", "nvfp4-emulated"]):
+        with pytest.raises(UsageError, match=f"the speed of {options[1]} on a GPU is not known; use bf16"):
+            plan("--hardware", "16x8xb200", "--search", *options)
+
+
 def test_the_precision_aware_optimizer_is_refused_on_a_cpu(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(MODEL))
     on_a_cpu = ("--model", "tiny", "--hardware", "cpu", "--shape", str(tmp_path))
