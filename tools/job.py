@@ -18,8 +18,11 @@ from recipes.executors.jobs import log_pattern, need_nemo_run
 from recipes.executors.look import why
 
 COMPLETED, UNKNOWN = "COMPLETED", "UNKNOWN"
-#: Slurm's states of a job that has not ended, the furthest first.
-OPEN = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "RESIZING", "REQUEUED", "PENDING")
+#: Slurm's states of a job that has not ended, the furthest first; in the last two it is held.
+OPEN = (
+    *("RUNNING", "SIGNALING", "COMPLETING", "STAGE_OUT", "CONFIGURING", "SUSPENDED", "STOPPED", "RESIZING"),
+    *("REQUEUED", "REQUEUE_FED", "PENDING", "REQUEUE_HOLD", "RESV_DEL_HOLD"),
+)
 _PERIOD = 30.0
 # How often in a row `--wait` looks without an answer: ten minutes of a controller, or a connection, that is gone.
 _LOOKS = 20

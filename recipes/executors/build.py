@@ -14,6 +14,8 @@ from recipes.executors.settings import Docker, Skypilot, Slurm, SlurmCorpus, Slu
 
 # What was refused (exit status 2) is refused again: NeMo-Run's script puts back whatever ended otherwise than well.
 _NO_RETRY = 'scontrol() { [ "${exitcode:-0}" -eq 2 ] || command scontrol "$@"; }'
+# Of a job that goes back to a checkpoint (--resume-from, which would do so again); Slurm puts back what a node lost.
+_ONCE = '[ "${SLURM_RESTART_COUNT:-0}" -eq 0 ] || { echo "not started again: retries is 0, or --resume-from"; exit 2; }'
 # A rendezvous of its own for each job, should two share a machine; torchrun gets both by NeMo-Run's local executor.
 _RENDEZVOUS = 'export MASTER_ADDR="${head_node_ip%% *}" MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))'
 
@@ -52,7 +54,8 @@ def slurm_executor(
             executor.gpus_per_node = gpus
         elif gpus and job.gpus == "gres":
             executor.gres = f"gpu:{gpus}"
-        executor.setup_lines = "\n".join([_NO_RETRY, *([_RENDEZVOUS] if nodes > 1 else [])])
+    lines = [_NO_RETRY, *([] if job.retries else [_ONCE]), *([_RENDEZVOUS] if nodes > 1 else [])]
+    executor.setup_lines = "\n".join(lines)
     return executor
 
 
@@ -73,7 +76,8 @@ def tunnel(slurm: Slurm) -> run.LocalTunnel | run.SSHTunnel:
         user=slurm.ssh_user,
         job_dir=slurm.ssh_job_dir,
         identity=slurm.ssh_identity and str(Path(slurm.ssh_identity).expanduser()),
-        pre_command=slurm.ssh_pre_command,
+        # what it prints would be taken for the answer of the command after it
+        pre_command=f"{{ {slurm.ssh_pre_command}\n}} > /dev/null" if slurm.ssh_pre_command else None,
     )
 
 

@@ -36,6 +36,8 @@ def test_jobs_of_others_are_not_asked_about(nemorun_home: Path, tmp_path: Path) 
         (["CANCELLED by 1000"], "", "CANCELLED", 1),
         (["TIMEOUT"], "", "TIMEOUT", 1),
         ([], "PENDING", "PENDING", 0),
+        ([], "SIGNALING", "SIGNALING", 0),
+        (["COMPLETED"], "REQUEUE_HOLD", "COMPLETED", 0),
         ([], "", "UNKNOWN", 1),
     ],
 )

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from nemo_run import SSHTunnel
 from typer.testing import CliRunner
 
 import launch
 from preprocessing.errors import RecipeError, UsageError
 from recipes.executors import script as script_module
-from recipes.executors.build import docker_executor, skypilot_executor, slurm_executor
+from recipes.executors.build import docker_executor, skypilot_executor, slurm_executor, tunnel
 from recipes.executors.jobs import Job, Submission, submit
 from recipes.executors.script import ROOT, shell_script
 from recipes.executors.settings import Docker, Skypilot, Slurm, SlurmTraining, load_executor
@@ -122,6 +123,14 @@ def test_a_failed_job_is_put_back_as_often_as_allowed_and_then_has_failed(cluste
 def test_a_command_that_was_refused_is_not_put_back(cluster: Path) -> None:
     slurm = settings(cluster, training__retries=2)
     made = submit("eurlex-cpt", [job(slurm, f"echo once more >> {cluster}/tries; exit 2\n")], slurm)
+    assert (cluster / "tries").read_text().count("once more") == 1
+    assert look_at_job(made.experiment).exit_status == 1
+
+
+def test_a_job_that_may_start_once_ends_when_slurm_itself_puts_it_back(cluster: Path) -> None:
+    slurm = settings(cluster, training__retries=0)  # also: with --resume-from
+    failing_node = f"[ -e {cluster}/tries ] || touch {cluster}/requeue.101; echo once more >> {cluster}/tries\n"
+    made = submit("eurlex-cpt", [job(slurm, failing_node)], slurm)
     assert (cluster / "tries").read_text().count("once more") == 1
     assert look_at_job(made.experiment).exit_status == 1
 
@@ -255,6 +264,7 @@ def test_a_container_is_one_machine(tmp_path: Path) -> None:
 def test_over_ssh_the_scripts_and_the_code_go_there_and_the_job_runs_there(
     cluster: Path, far: dict[str, Any], repository: Path, nemorun_home: Path
 ) -> None:
+    far["ssh_pre_command"] += "; echo Welcome"  # as modules do
     slurm = settings(cluster, code="files", **far)
     text = shell_script(slurm, ["cpt"]).replace("exec python", "pwd; cat").replace("launch.py cpt", "launch.py")
     (cluster / "there" / "data").touch()
@@ -276,6 +286,12 @@ def test_a_cluster_out_of_reach_is_named_with_what_must_work_first(
         slurm = settings(cluster, **{**far, **changes})
         with pytest.raises(RecipeError, match=f"cannot be reached .*{reason}.* must work first"):
             submit("eurlex-cpt", [job(slurm, "true\n")], slurm)
+
+
+def test_a_private_key_may_lie_in_the_home_folder(tmp_path: Path) -> None:
+    there = {"ssh_host": "cluster", "ssh_user": "me", "ssh_job_dir": "/jobs", "repository": "/eurlex"}
+    made = tunnel(settings(tmp_path, ssh_identity="~/.ssh/cluster", **there))
+    assert isinstance(made, SSHTunnel) and made.identity == str(Path.home() / ".ssh" / "cluster")
 
 
 def test_the_time_before_the_end_is_less_than_the_time() -> None:
