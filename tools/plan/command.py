@@ -25,7 +25,7 @@ from tools.plan.dividing import nearest
 from tools.plan.from_request import configuration_of, shape_of_request
 from tools.plan.machines import machine, precision
 from tools.plan.page import write_page
-from tools.plan.plan import Plan, make_plan, seconds_a_step
+from tools.plan.plan import Plan, make_plan, seconds_a_step, steps_of
 from tools.plan.search import MICRO_BATCHES, Search, search
 
 
@@ -229,7 +229,7 @@ def _bought(
             else:
                 request = _request(asked, stage, made.request.hardware.name, gpu)
                 configuration = _configuration(dataclasses.replace(asked, batches={}), request, shape, gpu, [])
-                steps = request.stage.steps()
+                steps = steps_of(request, configuration)
             seconds = seconds_a_step(request, configuration, steps, calibration)
             texts = _texts(asked, stage, [])
             found.append(buy(stage, steps, configuration, budget, seconds, asked.price_per_gpu_hour, texts))

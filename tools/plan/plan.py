@@ -113,7 +113,7 @@ def make_plan(
     """
     if price_per_gpu_hour is not None:
         amount(price_per_gpu_hour, "a price")
-    count = whole(request.stage.steps() if steps is None else steps, "the number of steps")
+    count = whole(steps_of(request, configuration) if steps is None else steps, "the number of steps")
     on_gpu = configuration.gpu is not None
     factor = calibration.factor_on(configuration.gpu) if calibration else 1.0
     verdict = judge(configuration) if on_gpu else None
@@ -163,6 +163,14 @@ def seconds_a_step(
         return seconds
     first, last = switch_step(request, steps) / steps, dataclasses.replace(configuration, format=final.format)
     return first * seconds + (1 - first) * time_of(last, calibration).seconds
+
+
+def steps_of(request: Request, configuration: Configuration) -> int:
+    """Return the optimizer steps of the stage of ``request``: where epochs are counted, in the configuration's batches."""
+    stage = request.stage
+    share = stage.packed_chats if request.packed else None
+    examples = stage.expected_chats and -(-stage.expected_chats // (share or 1))
+    return stage.steps(examples, configuration.global_batch_size)
 
 
 def time_of(configuration: Configuration, calibration: Calibration | None = None) -> Time:

@@ -115,7 +115,7 @@ def _first_that_fits(
         plain = dataclasses.replace(base, format=form, layout=layout, micro_batch_size=micro_batch)
         form.layers_in_bf16(base.shape.layers)
     except UsageError:
-        return None, 1  # it does not divide, however it is held
+        return None, 0  # it does not divide, or NeMo has it not, however it is held
     attempts = 0
     for recompute in ("none", "full"):  # fused attention keeps no scores that selective recomputation could leave out
         for optimizer in ("adam",) if base.adapters else _FULL:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from preprocessing.errors import UsageError
 from recipes.hardware import ADAPTERS
@@ -131,11 +132,10 @@ def _adapters(configuration: Configuration, request: Request) -> dict[str, objec
     before = as_asked(configuration, request)
     adapters = load_adapters("lora")
     after = dataclasses.replace(before, adapters=adapters, layout=before.hardware.layout(before.model.name, ADAPTERS))
-    kept = {
-        name: value
-        for name, value in vars(configuration.layout).items()
-        if value != getattr(before.layout, name) and name != "virtual_pipeline"
+    kept: dict[str, Any] = {
+        name: value for name, value in vars(configuration.layout).items() if value != getattr(before.layout, name)
     }
+    kept["virtual_pipeline"] = None  # NeMo saves no adapters of a model in pieces (recipes/division.py)
     found: dict[str, object] = {"adapters": adapters, "layout": dataclasses.replace(after.layout, **kept)}
     if configuration.global_batch_size == packed(before).stage.global_batch_size:
         found["global_batch_size"] = packed(after).stage.global_batch_size

@@ -193,6 +193,15 @@ def test_selective_recomputation_which_a_search_does_not_try_saves_nothing(peft:
         assert kept(selective) >= kept(none)
 
 
+def test_adapters_of_a_model_in_pieces_are_neither_planned_nor_searched() -> None:
+    """NeMo would not save them."""
+    assert "saves no adapters of a model in virtual pipeline pieces" in refused(
+        "--peft", "lora", "--pp", "2", "--vp", "5"
+    )
+    found = search(configuration_of(make_request("cpt", hardware="4xb200", peft="lora", precision="bf16"))).found
+    assert {each.configuration.virtual for each in found} == {1}
+
+
 def test_a_search_that_finds_nothing_ends_with_1_and_does_not_offer_what_was_given() -> None:
     assert "take more GPUs or --peft lora" in asked("--hardware", "1xh200", "--search", status=1)
     said = asked("--hardware", "1xh100", "--peft", "lora", "--search", status=1)
@@ -240,6 +249,15 @@ def test_steps_and_tokens_are_said_where_the_speed_is_not_known(tiny: Tiny) -> N
     values = json.loads(asked("--model", "tiny", "--shape", str(tiny.hf), "--json"))
     said = asked("--model", "tiny", "--shape", str(tiny.hf))
     assert f"{values['steps']:,} steps, {values['tokens'] / 1e6:.2f} M tokens\n" in said
+
+
+def test_epochs_are_fewer_steps_in_larger_batches() -> None:
+    base, twice = (
+        json.loads(asked("sft", "--hardware", "8xb200", *options, "--json"))
+        for options in ([], ["--global-batch", "32"])
+    )
+    assert twice["steps"] == pytest.approx(base["steps"] / 2, abs=1)
+    assert twice["tokens"] == pytest.approx(base["tokens"], rel=0.001)
 
 
 def test_sft_reads_nothing_of_a_corpus_but_the_path_must_be_there(tmp_path: Path) -> None:

@@ -161,10 +161,12 @@ class TestWhatAlwaysHolds:
         assert shares == sorted(shares, reverse=True) and shares[0] > 0.4 and shares[-1] < 0.04
 
     def test_the_bubble_is_divided_by_the_pieces_of_a_stage(self) -> None:
-        whole = step_time(configuration(tensor_parallel=1, pipeline_parallel=8))
-        pieces = step_time(configuration(tensor_parallel=1, pipeline_parallel=8, virtual_pipeline=5))
+        staged = configuration(tensor_parallel=1, pipeline_parallel=8)
+        in_pieces = configuration(tensor_parallel=1, pipeline_parallel=8, virtual_pipeline=5)
+        whole, pieces = (step_time(each, overlap=Overlap()) for each in (staged, in_pieces))
         assert pieces.bubble == pytest.approx(whole.bubble / 5)
         assert pieces.pipeline == pytest.approx(5 * whole.pipeline)
+        assert step_time(in_pieces).pipeline == 0  # the recipes overlap the sends of pieces
 
     def test_wider_tensor_parallelism_in_a_node_is_never_faster_a_gpu(self) -> None:
         for name in ("bf16", "mxfp8", "nvfp4"):
