@@ -166,7 +166,7 @@ def seconds_a_step(
 
 
 def steps_of(request: Request, configuration: Configuration) -> int:
-    """Return the optimizer steps of the stage of ``request``: where epochs are counted, in the configuration's batches."""
+    """Return the optimizer steps of the stage of ``request``; its epochs are counted in the configuration's batches."""
     stage = request.stage
     share = stage.packed_chats if request.packed else None
     examples = stage.expected_chats and -(-stage.expected_chats // (share or 1))
