@@ -32,7 +32,8 @@ def layer(configuration: Configuration, quantized: bool | None = None) -> list[S
     ``quantized``: whether the layer is computed in the configuration's format (one of its BF16 layers is not); by
     default it is.
     """
-    return _fused(configuration, quantized is not False) if configuration.gpu else _local(configuration)
+    saved = _fused if configuration.gpu else _local
+    return saved(configuration, quantized is not False)
 
 
 def input_bytes(configuration: Configuration) -> float:
@@ -45,6 +46,11 @@ def input_bytes(configuration: Configuration) -> float:
 def sequence_split(configuration: Configuration) -> int:
     """Return over how many ranks norms and residuals are divided."""
     return configuration.layout.tensor_parallel if configuration.layout.sequence_parallel else 1
+
+
+def _input_split(configuration: Configuration, quantized: bool) -> int:
+    """Return over how many ranks the saved input of qkv or fc1 is divided: emulated products save it gathered."""
+    return 1 if configuration.format.emulated and quantized else sequence_split(configuration)
 
 
 def bytes_of_input(configuration: Configuration, quantized: bool) -> float:
@@ -75,8 +81,9 @@ def _fused(configuration: Configuration, quantized: bool) -> list[Saved]:
         # quantized by rows for the forward pass, by columns for the gradient of the weight; where the latter gathers
         # again, NVFP4 keeps both (pytorch/module/layernorm_linear.py drops the rows of MXFP8 and of FP8 by blocks)
         copies = 2 if split > 1 and quantized and configuration.format.name == "nvfp4" else 1
+        around = _input_split(configuration, quantized)
         rows += [
-            Saved("normalised inputs of qkv and fc1", 2 * copies * of_input * shape.hidden / split, NORM),
+            Saved("normalised inputs of qkv and fc1", 2 * copies * of_input * shape.hidden / around, NORM),
             Saved("input of fc2", of_input * shape.feed_forward / tensor, MLP),
         ]
     else:
@@ -113,13 +120,14 @@ def _attention(configuration: Configuration, quantized: bool) -> list[Saved]:
     ]
 
 
-def _of_adapters(configuration: Configuration, quantized: bool = True) -> list[Saved]:
+def _of_adapters(configuration: Configuration, quantized: bool) -> list[Saved]:
     """What adapters save a token. Their inputs are gathered from all ranks.
 
     Frozen products save nothing, but for Transformer Engine's with a norm in front: one that hands the norm's result on
     to an adapter also saves what it read itself, whether or not it needs it (``pytorch/module/layernorm_linear.py``;
     NeMo's ``peft/utils.py`` sets ``return_layernorm_output``). Without quantization and without sequence parallelism
-    that is the adapter's input.
+    that is the adapter's input. Emulated products save their input as well, which under sequence parallelism each has
+    gathered for itself (measured on a CPU).
     """
     adapters, shape = configuration.adapters, configuration.shape
     assert adapters is not None
@@ -129,7 +137,10 @@ def _of_adapters(configuration: Configuration, quantized: bool = True) -> list[S
         configuration.weight_bytes,
     )
     of_input = bytes_of_input(configuration, quantized)
-    beside = of_input * shape.hidden / split if configuration.gpu and (of_input != size or split > 1) else 0.0
+    if configuration.format.emulated:
+        own = size * shape.hidden if quantized and split > 1 else 0.0
+    else:
+        own = of_input * shape.hidden / split if configuration.gpu and (of_input != size or split > 1) else 0.0
     own_input = {
         "linear_qkv": ("qkv", size * shape.hidden, NORM),
         # on a GPU it is attention's result, counted there
@@ -142,7 +153,7 @@ def _of_adapters(configuration: Configuration, quantized: bool = True) -> list[S
         short, count, group = own_input[name]
         rows.append(Saved(f"input of the adapter of {short}", count, group))
         if name in ("linear_qkv", "linear_fc1"):
-            rows.append(Saved(f"normalised input of {short}", beside, group))
+            rows.append(Saved(f"normalised input of {short}", own, group))
         rows.append(Saved(f"low-rank product of {short}", size * adapters.rank, group))
         if adapters.name == "dora":
             linear = shape.linears[name]
@@ -151,7 +162,7 @@ def _of_adapters(configuration: Configuration, quantized: bool = True) -> list[S
     return rows
 
 
-def _local(configuration: Configuration) -> list[Saved]:
+def _local(configuration: Configuration, quantized: bool) -> list[Saved]:
     """Megatron-Core's own layer in PyTorch, as on a CPU: scores kept, keys and values repeated for every head."""
     shape, tokens = configuration.shape, configuration.tokens
     tensor, split, size = (
@@ -173,12 +184,12 @@ def _local(configuration: Configuration) -> list[Saved]:
     if trained:
         rows += [
             Saved("normalised, FP32", 2 * 4 * hidden / split, NORM),
-            Saved("inputs of qkv and fc1", 2 * size * hidden / split, NORM),
+            Saved("inputs of qkv and fc1", 2 * size * hidden / _input_split(configuration, quantized), NORM),
             Saved("input of proj", size * queries / tensor, ATTENTION),
             Saved("input of fc2", size * wide / tensor, MLP),
         ]
     else:
-        rows += _of_adapters(configuration)
+        rows += _of_adapters(configuration, quantized)
     found = [Saved(row.name, row.bytes * tokens, row.group) for row in rows if row.bytes]
     # of positions, for queries and for keys: one row a position, whatever the batch
     return [*found, Saved("cosines and sines", 4 * size * length * shape.channels, ATTENTION)]
@@ -244,7 +255,7 @@ def pieces_in_flight(configuration: Configuration, stage: int) -> tuple[int, int
 def activations(configuration: Configuration, stage: int) -> list[Part]:
     """Return what a GPU of pipeline stage ``stage`` holds when most is in flight."""
     count, layers = pieces_in_flight(configuration, stage)
-    share = 1 - configuration.layers_in_bf16[stage] / configuration.layers if configuration.format.needs_gpu else 1.0
+    share = 1 - configuration.layers_in_bf16[stage] / configuration.layers
     each = share * kept(configuration) + (1 - share) * kept(configuration, quantized=False)
     parts = [
         Part(

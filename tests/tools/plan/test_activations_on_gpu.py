@@ -117,6 +117,20 @@ def test_frozen_products_without_adapters_save_nothing() -> None:
     assert names == {"input of the adapter of fc2", "low-rank product of fc2"}
 
 
+@pytest.mark.parametrize("gpu", [GPUS["b200"], None])
+@pytest.mark.parametrize(("peft", "times"), [(None, 2 * 3 / 4), ("lora", 2)])
+def test_emulated_products_save_what_each_has_gathered(gpu: Any, peft: str | None, times: float) -> None:
+    """Of qkv and fc1 whole inputs in place of a fourth, or beside what the adapters have gathered."""
+    emulated, plain = (
+        dataclasses.replace(planned(form, peft, "TP 4, sequence parallel"), gpu=gpu)
+        for form in ("nvfp4-emulated", "bf16")
+    )
+    beside = 0 if peft is None or gpu is None else 2 * 2 * HIDDEN / 4  # what BF16's fused products have of their own
+    more = sum(row.bytes for row in layer(emulated)) - sum(row.bytes for row in layer(plain))
+    assert more == TOKENS * (2 * times * HIDDEN - beside)
+    assert kept(dataclasses.replace(emulated, layout=plain.layout), quantized=False) == kept(plain) - TOKENS * beside
+
+
 def test_a_frozen_output_layer_saves_no_input() -> None:
     whole, frozen = (
         sum(row.bytes for row in head(planned("bf16", peft, "TP 4, sequence parallel"))) for peft in (None, "lora")
