@@ -10,7 +10,7 @@ from pathlib import Path
 
 from preprocessing.errors import UsageError
 from tools.plan.configuration import Configuration
-from tools.plan.numbers import LARGEST, amount, whole
+from tools.plan.amounts import LARGEST, amount, whole
 from tools.plan.verdict import judge
 
 _BUDGET = re.compile(r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(h|hours?|d|days?|eur|€|usd|\$)", re.IGNORECASE)

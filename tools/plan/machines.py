@@ -10,7 +10,7 @@ from recipes.formats import AUTO, BEST, CPU, FORMATS, format_named
 from recipes.gpus import GPUS, Gpu
 from recipes.hardware import nearest_chip
 from tools.plan.coefficients import able, known
-from tools.plan.numbers import amount
+from tools.plan.amounts import amount
 
 _NAME = re.compile(r"(?P<nodes>\d{1,7}x)?(?P<devices>\d{1,7})x(?P<chip>[a-z]\w*)", re.ASCII)
 #: Whose capability, links and memory bandwidth a GPU gets that is described alone, by the smallest type it computes in.
@@ -59,7 +59,7 @@ def _described(name: str, memory: float | None, tflops: str | None, notes: list[
     there = GPUS.get(name)
     if there is None and (memory is None or tflops is None):
         raise UsageError(
-            "a GPU that is not known here needs all three: --hardware 8xNAME --gpu-memory GB --gpu-tflops bf16=989"
+            "a GPU that is not known here needs all three: --hardware 8xnew --gpu-memory GB --gpu-tflops bf16=989"
         )
     peaks = dict(there.peaks) if there else {}
     if tflops is not None:

@@ -12,7 +12,7 @@ from tools.plan.calibrate import Calibration
 from tools.plan.coefficients import known
 from tools.plan.configuration import Configuration
 from tools.plan.memory import Stage, memory
-from tools.plan.numbers import amount, whole
+from tools.plan.amounts import amount, whole
 from tools.plan.speed import Time, step_time
 from tools.plan.verdict import TOO_LARGE, Change, Verdict, changes, judge
 
