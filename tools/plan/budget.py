@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preprocessing.errors import UsageError
-from tools.plan.configuration import Configuration
 from tools.plan.amounts import LARGEST, amount, whole
+from tools.plan.configuration import Configuration
 from tools.plan.verdict import judge
 
 _BUDGET = re.compile(r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(h|hours?|d|days?|eur|€|usd|\$)", re.IGNORECASE)

@@ -25,8 +25,8 @@ from recipes.monitoring.facts import FILE as FACTS
 from recipes.monitoring.facts import read_facts
 from recipes.settings import Adapters
 from recipes.shape import Shape
-from tools.plan.configuration import Configuration
 from tools.plan.amounts import amount, whole
+from tools.plan.configuration import Configuration
 from tools.plan.speed import Time, step_time
 
 #: Steps after each start that are left out: kernels are compiled and chosen, memory is claimed, data are opened.

@@ -9,8 +9,8 @@ from preprocessing.errors import UsageError
 from recipes.formats import AUTO, BEST, CPU, FORMATS, format_named
 from recipes.gpus import GPUS, Gpu
 from recipes.hardware import nearest_chip
-from tools.plan.coefficients import able, known
 from tools.plan.amounts import amount
+from tools.plan.coefficients import able, known
 
 _NAME = re.compile(r"(?P<nodes>\d{1,7}x)?(?P<devices>\d{1,7})x(?P<chip>[a-z]\w*)", re.ASCII)
 #: Whose capability, links and memory bandwidth a GPU gets that is described alone, by the smallest type it computes in.

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from recipes.disk import bytes_on_disk, most_at_once
 from recipes.request import Request, final_request, switch_step
+from tools.plan.amounts import amount, whole
 from tools.plan.budget import Texts
 from tools.plan.calibrate import Calibration
 from tools.plan.coefficients import known
 from tools.plan.configuration import Configuration
 from tools.plan.memory import Stage, memory
-from tools.plan.amounts import amount, whole
 from tools.plan.speed import Time, step_time
 from tools.plan.verdict import TOO_LARGE, Change, Verdict, changes, judge
 
