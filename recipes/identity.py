@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from preprocessing.corpus.blend import read_blend
+from preprocessing.corpus.blend import load_blend
 from preprocessing.errors import UsageError
 from preprocessing.files import write_json
 from recipes.chats import SPLITS
@@ -140,10 +140,13 @@ def _fingerprint(data: Path) -> str:
     """A digest of what is trained and validated on, by names and sizes; not of its place.
 
     ``data`` is a blend file, whose shares count as well, or a folder of chats.
+
+    Raises:
+        RecipeError: a dataset that the blend file names is missing.
     """
     digest = hashlib.sha256()
     if data.is_file():
-        blend = read_blend(data)
+        blend = load_blend(data)
         digest.update(blend.tokenizer_sha256.encode())
         for split, entries in (("train", blend.train), ("validation", blend.validation)):
             for entry in entries:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from preprocessing.errors import StoppedError, UsageError
+from preprocessing.errors import RecipeError, StoppedError, UsageError
 from recipes.checkpoints import (
     BEST,
     chosen_checkpoint,
@@ -15,10 +15,33 @@ from recipes.checkpoints import (
     faulty_checkpoints,
     finished_checkpoints,
     is_checkpoint,
+    newest_checkpoint,
     set_aside,
     step_of,
 )
 from recipes.request import Request
+
+
+def check_start(request: Request, recipe: Any) -> None:
+    """Refuse overrides that lead away from the folder of ``request``, or from the model of its checkpoint.
+
+    Raises:
+        UsageError: names the value, and the option that takes its place.
+    """
+    from recipes.model import assert_architecture
+
+    checkpoints = request.folder / "checkpoints"
+    for name, value, wanted, option in (
+        ("log.ckpt.dirpath", recipe.log.ckpt.dirpath, checkpoints, "--output"),
+        ("resume.resume_from_directory", recipe.resume.resume_from_directory, checkpoints, "--output"),
+        ("resume.restore_config.path", recipe.resume.restore_config.path, request.checkpoint, "--checkpoint"),
+    ):
+        if Path(str(value)).resolve() != wanted.resolve():
+            raise UsageError(f"{name}={value} can't be chosen apart from {wanted}; use {option}")
+    try:
+        assert_architecture(recipe.model.config, newest_checkpoint(request.checkpoint))
+    except RecipeError as error:
+        raise UsageError(f"{error}; leave out the overrides to model.config that say so") from error
 
 
 def check_folder(request: Request, recipe: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from recipes.quiet import import_nemo
 from recipes.request import Request, final_request, switch_step
 from tools.adapters import has_adapters
 from tools.plan.gate import require_fit
-from tools.run_state import check_folder, prepare_folder, raise_if_stopped
+from tools.run_state import check_folder, check_start, prepare_folder, raise_if_stopped
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ def train(
         )
     before = last_sign(request.folder)
     phases = compose_phases(request, overrides)
+    check_start(request, phases[0].recipe)
     nodes = int(phases[0].recipe.trainer.num_nodes)
     node = this_node(nodes)
     require_fit(request, phases[0].recipe, force=force)

@@ -34,6 +34,25 @@ def chats(tmp_path: Path) -> Path:
     )
 
 
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("log.ckpt.dirpath=/elsewhere", r"log\.ckpt\.dirpath=/elsewhere can't be chosen apart from .*; use --output"),
+        ("resume.resume_from_directory=/elsewhere", "resume_from_directory=/elsewhere can't be chosen .*; use --output"),
+        ("resume.restore_config.path=/elsewhere", r"restore_config\.path=/elsewhere can't .* nemo|/nemo; use --checkpoint"),
+        ("resume.restore_config=None", r"resume\.restore_config is not set, and no run starts without it"),
+        ("model.config.num_layers=4", r"num_layers is 4, not 2; leave out the overrides to model\.config"),
+        ("model.config.rotary_base=10000", "rotary_base is 10000, not 250000.0; leave out"),
+    ],
+)
+def test_overrides_that_lead_to_another_folder_or_model_are_refused_before_anything_starts(
+    tiny: Tiny, tmp_path: Path, override: str, sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        train(request("cpt", tiny.nemo, tiny.blend, tmp_path / "run"), [override])
+    assert not (tmp_path / "run").exists()
+
+
 # of its ranks; of a command whose ranks are not there yet
 @pytest.mark.parametrize("lock", ["run.lock", "command.lock"])
 def test_a_second_command_touches_nothing_of_a_run_that_is_going_on(
