@@ -36,7 +36,16 @@ OF_A_PLAN = Names(
     no_pieces="take none",
 )
 
-_BLOCK = 16  # values that share a scale in NVFP4
+#: What rows and columns of a layer's products must be multiples of on each rank, by :attr:`Format.scaling`. In
+#: NVFP4 and MXFP8 so many share a scale; other FP8 products go to cuBLAS, which takes no others (Transformer Engine
+#: 2.9: pytorch/utils.py:438, tensor/mxfp8_tensor.py:101).
+_BLOCKS = {
+    "nvfp4": (16, "NVFP4 takes blocks of 16"),
+    "mxfp8": (32, "MXFP8 takes blocks of 32"),
+    **dict.fromkeys(("delayed", "tensorwise", "blockwise"), (16, "FP8 takes multiples of 16")),
+}
+#: The same of what sequence parallelism gathers (tensor/float8_blockwise_tensor.py:203).
+_GATHERED = {"blockwise": (128, "blockwise FP8 with sequence parallelism takes blocks of 128")}
 _COUNTS = (
     *("world_size", "sequence_length", "micro_batch_size", "global_batch_size"),
     *("tensor_parallel", "pipeline_parallel", "virtual_pipeline", "context_parallel", "adapter_rank"),
@@ -61,7 +70,7 @@ class Division:
     adapter_rank: int | None = None
     balanced: bool = False  # embedding and loss take the place of a layer each where stages share layers out
     on_gpu: bool = True
-    nvfp4: bool = False  # the layers' products are in NVFP4, or in its emulation
+    scaling: str | None = None  # of the layers' products: Format.scaling
     fp32_weights: bool = False
     precision_aware: bool = False  # Megatron's optimizer of that name, with the remainders of BF16 weights
     packed: bool = False  # several chats share a sequence
@@ -161,23 +170,30 @@ class Division:
         return []
 
     def _of_blocks(self) -> list[str]:
-        """Scales are shared by 16 values in a row (weights: 16 x 16), and a block lies within one rank's share."""
-        if not self.nvfp4:
+        """A block lies within one rank's share."""
+        if self.scaling is None:
             return []
         shape, tensor = self.shape, self.tensor_parallel
         shards = self.context_parallel * (tensor if self.sequence_parallel else 1)
-        parts = (
+        gathered = (
             ("hidden columns", shape.hidden, 1),
+            ("tokens of a micro-batch", self.sequence_length * self.micro_batch_size, shards),
+        )
+        parts = (
+            *gathered,
             ("query columns", shape.queries, tensor),
             ("query, key and value columns", shape.queries + 2 * shape.keys, tensor),
             ("MLP columns", shape.feed_forward, tensor),
-            ("tokens of a micro-batch", self.sequence_length * self.micro_batch_size, shards),
         )
+        of_all, of_gathered = _BLOCKS[self.scaling], _GATHERED.get(self.scaling)
+        checks = [(*of_all, part) for part in parts]
+        if of_gathered and self.sequence_parallel:
+            checks = [(*of_gathered, part) for part in gathered] + checks[len(gathered) :]
         return [
-            f"NVFP4 takes blocks of {_BLOCK}, and {count} {name} do not divide into them over {over} "
-            f"rank{'s' * (over > 1)}; use bf16 or another layout"
-            for name, count, over in parts
-            if count % (_BLOCK * over)
+            f"{rule}, and {count} {name} do not divide into them over {over} rank{'s' * (over > 1)}; use bf16 or "
+            "another layout"
+            for block, rule, (name, count, over) in checks
+            if count % (block * over)
         ]
 
     def _of_batches(self, names: Names) -> list[str]:

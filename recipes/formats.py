@@ -47,6 +47,11 @@ class Format:
         """Whether products are in NVFP4, or in its emulation."""
         return self.emulated or "fp4" in (self.plugin or {})
 
+    @property
+    def scaling(self) -> str | None:
+        """``nvfp4``, also for its emulation, or Transformer Engine's name of an FP8 recipe; None in 16 and 32 bits."""
+        return "nvfp4" if self.nvfp4 else (self.plugin or {}).get("fp8_recipe")
+
     def runs_on(self, capability: tuple[int, int] | None) -> bool:
         """Whether a GPU of this compute capability computes in it (None: a CPU)."""
         if capability is None:

@@ -28,7 +28,7 @@ def identity(recipe: Any, stage: str, data: Path) -> dict[str, Any]:
     peft = getattr(recipe, "peft", None)
     module, optimizer, strategy = recipe.data, recipe.optim.config, recipe.trainer.strategy
     tensor, pipeline = strategy.tensor_model_parallel_size, strategy.pipeline_model_parallel_size
-    devices = recipe.trainer.num_nodes * recipe.trainer.devices
+    devices = int(recipe.trainer.num_nodes) * int(recipe.trainer.devices)
     return {
         "stage": stage,
         **{f"the model's {name}": value for name, value in architecture(recipe.model.config).items()},

@@ -89,3 +89,67 @@ def test_sequence_parallelism_needs_tensor_parallelism() -> None:
     with pytest.raises(UsageError, match="sequence parallelism needs at least 2 tensor parallel devices"):
         compose(*one)
     assert compose(*one, f"{STRATEGY}sequence_parallel=false").trainer.strategy.tensor_model_parallel_size == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("trainer.devices=auto", "trainer.devices must be a whole number of at least 1, not auto"),
+        ("trainer.max_steps=-5", "trainer.max_steps must be a whole number of at least 1, not -5"),
+        ("optim.config.lr=nan", "optim.config.lr must be a number above 0, not nan"),
+        ("optim.config.lr=-1", "optim.config.lr must be a number above 0, not -1"),
+        ("optim.config.lr=None", "optim.config.lr must be a number above 0, not None"),
+        ("optim.config.lr=1e-6", r"min_lr=2e-06, where the rate ends, is above optim\.config\.lr=1e-06; set both"),
+        ("optim.config.clip_grad=-1", "optim.config.clip_grad must be a number of at least 0, not -1"),
+        ("trainer.limit_val_batches=0", "trainer.limit_val_batches must be a number above 0, not 0"),
+        ("optim=None", "optim is not set, and no run starts without it"),
+        ("model=None", "model is not set"),
+        ("trainer.strategy=None", r"trainer\.strategy is not set"),
+        ("log.ckpt=None", r"log\.ckpt is not set"),
+        ("trainer.callbacks=None", "trainer.callbacks must be a list"),
+        (f"{STRATEGY}tensor_model_parallel_size=0", "tensor_parallel must be at least 1, not 0"),
+        (f"{STRATEGY}virtual_pipeline_model_parallel_size=-5", "virtual_pipeline must be at least 1, not -5"),
+        (
+            "trainer.plugins.fp8=hybrid",
+            r"plugins\.fp4 and trainer\.plugins\.fp8 exclude one another; choose one with --pre",
+        ),
+        (
+            "optim.config.use_precision_aware_optimizer=false",
+            r"only the precision-aware optimizer holds optim\.config\.main_grads_dtype=bfloat16, .*_avg_dtype=uint8, "
+            r".*; leave optim\.config\.use_precision_aware_optimizer out, or set optimizer: adam",
+        ),
+    ],
+)
+def test_what_no_run_could_start_with_is_refused_in_a_sentence(override: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        compose(override)
+
+
+def test_the_rank_of_adapters_is_a_positive_number() -> None:
+    for rank in (0, -2):
+        with pytest.raises(UsageError, match=f"adapter_rank must be at least 1, not {rank}"):
+            compose(f"peft.dim={rank}", peft="lora")
+
+
+@pytest.mark.parametrize(
+    ("precision", "length", "sentence"),
+    [
+        (
+            "fp8-delayed",
+            4100,
+            "FP8 takes multiples of 16, and 4100 tokens of a micro-batch do not divide into them over 4",
+        ),
+        ("fp8-current", 4100, "FP8 takes multiples of 16"),
+        ("fp8-blockwise", 4160, "blockwise FP8 with sequence parallelism takes blocks of 128, and 4160 tokens"),
+        ("mxfp8", 4160, "MXFP8 takes blocks of 32, and 4160 tokens of a micro-batch"),
+        ("nvfp4", 4132, "NVFP4 takes blocks of 16, and 4132 tokens of a micro-batch"),
+    ],
+)
+def test_products_in_few_bits_take_whole_blocks(precision: str, length: int, sentence: str) -> None:
+    hardware = "8xh100" if precision == "fp8-blockwise" else "8xb200"
+    layout = ("trainer.devices=4", *TENSOR_PARALLEL, "data.global_batch_size=128")
+    lengths = (f"data.seq_length={length}", f"model.config.seq_length={length}")
+    with pytest.raises(UsageError, match=sentence):
+        compose(*layout, *lengths, precision=precision, hardware=hardware)
+    fitting = (f"data.seq_length={length // 512 * 512}", f"model.config.seq_length={length // 512 * 512}")
+    assert compose(*layout, *fitting, precision=precision, hardware=hardware).data.global_batch_size == 128

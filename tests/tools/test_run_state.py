@@ -34,7 +34,7 @@ def prepared(tiny: Tiny, folder: Path, *overrides: str, resume_from: str | None 
 def test_what_may_change_from_start_to_start_may_and_the_rest_is_named(tiny: Tiny, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     prepared(tiny, folder)
-    prepared(tiny, folder, "trainer.max_steps=999", "optim.config.lr=1e-5", "data.micro_batch_size=4")
+    prepared(tiny, folder, "trainer.max_steps=999", "optim.config.lr=5e-4", "data.micro_batch_size=4")
     prepared(tiny, folder, "trainer.strategy.tensor_model_parallel_size=1", hardware="1xcpu")
     other = Path(str(tiny.blend).replace("blend.yaml", "other.yaml"))
     other.write_text(re.sub(r"weight: [\d.]+", "weight: 0.123", tiny.blend.read_text(), count=1))

@@ -109,7 +109,7 @@ def faults(wanted: Configuration) -> list[str]:
         adapter_rank=wanted.adapters.rank if wanted.adapters else None,
         balanced=wanted.balanced,
         on_gpu=wanted.gpu is not None,
-        nvfp4=wanted.format.nvfp4,
+        scaling=wanted.format.scaling,
         fp32_weights=wanted.weight_bytes == 4,
         precision_aware=layout.optimizer != "adam",
         packed=wanted.packed,

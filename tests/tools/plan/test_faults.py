@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from preprocessing.errors import UsageError
 from recipes.division import OF_A_PLAN, OF_A_RECIPE
@@ -34,6 +35,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "cpt lora": {"precision": "bf16", "peft": "lora", "hardware": "4xb200"},
     "cpt nvfp4": {"precision": "nvfp4", "hardware": "4xb200"},
     "cpt emulated": {"precision": "nvfp4-emulated", "peft": "dora", "hardware": "8xh100"},
+    "cpt blockwise": {"precision": "fp8-blockwise", "peft": "lora", "hardware": "8xh100"},
+    "cpt mxfp8": {"precision": "mxfp8", "hardware": "8xb200"},
     "cpt fp32": {"precision": "fp32", "peft": "lora", "hardware": "8xb200"},
     "sft packed": {"precision": "bf16", "peft": "lora", "hardware": "8xb200"},
 }
@@ -57,7 +60,10 @@ def given(recipe: Any, draw: random.Random) -> dict[str, Any]:
             setattr(place, name, value)
     recipe.model.config.seq_length = length
     recipe.trainer.devices = devices
-    recipe.optim.config.use_precision_aware_optimizer = aware
+    optimizer = recipe.optim.config
+    optimizer.use_precision_aware_optimizer = aware
+    # which both optimizers can hold
+    optimizer.main_grads_dtype = optimizer.exp_avg_dtype = optimizer.exp_avg_sq_dtype = torch.float32
     if getattr(recipe, "peft", None):
         recipe.peft.dim = rank
     return {**strategy, **data, "devices": devices, "length": length, "rank": rank, "aware": aware}
