@@ -1,17 +1,14 @@
-"""What a number of steps costs, what a budget buys, and how often the text is read for it."""
+"""What a budget is, and how often so many tokens read the text."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from preprocessing.errors import UsageError
 from tools.plan.amounts import LARGEST, amount, whole
-from tools.plan.configuration import Configuration
-from tools.plan.verdict import judge
 
 _BUDGET = re.compile(r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(h|hours?|d|days?|eur|€|usd|\$)", re.IGNORECASE)
 _HOURS = {"h": 1.0, "hour": 1.0, "hours": 1.0, "d": 24.0, "day": 24.0, "days": 24.0}
@@ -111,62 +108,3 @@ def read_texts(corpus: Path, stage: str) -> Texts | None:
     if max(shares.values()) > 1:
         raise UsageError(f"{path} is no report of `preprocess`: a text's share can't be above 1")
     return Texts(tokens, shares)
-
-
-@dataclass(frozen=True)
-class Bought:
-    """What a budget buys of a stage."""
-
-    stage: str
-    steps: int
-    wanted: int  # steps of the stage in full
-    tokens: int
-    seconds: float
-    price: float | None
-    epochs: dict[str, float] | None
-    memory_share: float  # of a GPU's; above 1 it does not fit, and what is bought can't be had so
-
-    @property
-    def share(self) -> float:
-        """Of the stage's steps."""
-        return self.steps / self.wanted
-
-
-@dataclass(frozen=True)
-class NotBought:
-    """A stage of which a budget buys nothing."""
-
-    stage: str
-    why: str
-
-
-def buy(
-    stage: str,
-    wanted: int,
-    configuration: Configuration,
-    budget: Budget,
-    step_seconds: float,
-    price: float | None,
-    texts: Texts | None,
-) -> Bought:
-    """Return how far ``budget`` goes in the ``wanted`` steps of ``stage``, trained as ``configuration``.
-
-    Raises:
-        UsageError: it does not buy one step, or is money without a price.
-    """
-    gpus = configuration.world_size
-    steps = min(wanted, math.floor(budget.seconds(gpus, price) / step_seconds))
-    if steps < 1:
-        raise UsageError(f"the budget does not buy one step, which takes {step_seconds:,.0f} s on {gpus} GPUs")
-    tokens = steps * configuration.global_batch_size * configuration.sequence_length
-    seconds = steps * step_seconds
-    return Bought(
-        stage=stage,
-        steps=steps,
-        wanted=wanted,
-        tokens=tokens,
-        seconds=seconds,
-        price=None if price is None else price * gpus * seconds / 3600,
-        epochs=texts.epochs(tokens) if texts else None,
-        memory_share=judge(configuration).share,
-    )

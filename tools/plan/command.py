@@ -16,7 +16,8 @@ from recipes.request import Request, make_request, packed
 from recipes.settings import STAGES
 from recipes.shape import Shape, read_shape
 from tools.plan import tables, text
-from tools.plan.budget import Bought, NotBought, Texts, buy, parse_budget, read_texts
+from tools.plan.bought import Bought, NotBought, buy
+from tools.plan.budget import Texts, parse_budget, read_texts
 from tools.plan.calibrate import Calibration, calibrate
 from tools.plan.claims import Claim, claims
 from tools.plan.coefficients import able
@@ -25,7 +26,7 @@ from tools.plan.dividing import nearest
 from tools.plan.from_request import configuration_of, shape_of_request
 from tools.plan.machines import machine, precision
 from tools.plan.page import write_page
-from tools.plan.plan import Plan, make_plan, seconds_a_step, steps_of
+from tools.plan.plan import Plan, make_plan
 from tools.plan.search import MICRO_BATCHES, Search, search
 
 
@@ -223,19 +224,21 @@ def _bought(
     budget = parse_budget(asked.budget)
     found: list[Bought | NotBought] = []
     for stage in STAGES:
+        if stage == made.request.stage_name:
+            found.append(buy(made, budget, calibration))
+            continue
         try:
-            if stage == made.request.stage_name:
-                request, configuration, steps = made.request, made.configuration, made.steps
-            else:
-                request = _request(asked, stage, made.request.hardware.name, gpu)
-                configuration = _configuration(dataclasses.replace(asked, batches={}), request, shape, gpu, [])
-                steps = steps_of(request, configuration)
-            seconds = seconds_a_step(request, configuration, steps, calibration)
-            texts = _texts(asked, stage, [])
-            found.append(buy(stage, steps, configuration, budget, seconds, asked.price_per_gpu_hour, texts))
+            request = _request(asked, stage, made.request.hardware.name, gpu)
+            plan = make_plan(
+                request,
+                _configuration(dataclasses.replace(asked, batches={}), request, shape, gpu, []),
+                price_per_gpu_hour=asked.price_per_gpu_hour,
+                texts=_texts(asked, stage, []),
+                calibration=calibration,
+                look_for_changes=False,
+            )
+            found.append(buy(plan, budget, calibration))
         except UsageError as error:
-            if stage == made.request.stage_name:
-                raise
             found.append(NotBought(stage, str(error)))
     return found
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from recipes.request import Request
-from tools.plan.budget import FREE_EPOCHS, PRECEDENTS, Bought, NotBought
+from tools.plan.bought import Bought, NotBought
+from tools.plan.budget import FREE_EPOCHS, PRECEDENTS
 from tools.plan.claims import Claim
 from tools.plan.overrides import overrides
 from tools.plan.search import MOST, Search

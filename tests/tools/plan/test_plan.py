@@ -16,7 +16,8 @@ from recipes.formats import format_named
 from recipes.gpus import GPUS
 from recipes.request import make_request
 from tests.recipes.tiny import Tiny
-from tools.plan.budget import Bought, Texts, buy, parse_budget, read_texts
+from tools.plan.bought import Bought, buy
+from tools.plan.budget import Texts, parse_budget, read_texts
 from tools.plan.claims import ceiling, claims
 from tools.plan.configuration import Configuration
 from tools.plan.from_request import configuration_of
@@ -176,11 +177,12 @@ def test_what_is_no_budget_is_refused(text: str) -> None:
 
 
 def test_a_budget_buys_whole_steps_and_never_more_than_the_stage_has() -> None:
-    four = four_b200()
-    seconds = step_time(four).seconds
+    request = make_request("cpt", hardware="4xb200")
+    seconds = step_time(configuration_of(request)).seconds
 
     def bought(budget: str, price: float | None = None) -> Bought:
-        return buy("cpt", 40_000, four, parse_budget(budget), seconds, price, None)
+        plan = make_plan(request, configuration_of(request), price_per_gpu_hour=price)
+        return buy(plan, parse_budget(budget))
 
     day = bought("24h", 4.0)
     assert day.steps == int(86400 / seconds)
