@@ -62,7 +62,7 @@ class RunLog(Callback):
         self._utilisation = Utilisation()
         seen = max((record["step"] for record in metrics.read_metrics(run)), default=0)
         if torn := metrics.torn_lines(run):
-            say(run, f"{torn} lines of {run / metrics.FILE} are no records (a full disk, a kill) and are left out")
+            say(run, f"torn lines in {run / metrics.FILE} (by a full disk or a kill), left out: {torn}")
         metrics.forget_after(run, trainer.global_step)
         for logger in own_loggers(trainer):
             logger.begin(trainer.global_step, seen)
