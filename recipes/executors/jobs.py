@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from preprocessing.errors import RecipeError, UsageError
+from recipes.executors.container import ended_by_signals
 from recipes.executors.look import look_at_cluster, look_here, needs
 from recipes.executors.script import ROOT, refuse_changed_names, uncommitted
 from recipes.executors.settings import Docker, Remote, Skypilot, Slurm
@@ -102,6 +103,8 @@ def submit(
     Raises:
         UsageError: a path is missing, in no mount, or has a name that NeMo-Run would change.
         RecipeError: the machine is out of reach, the scheduler did not take the jobs, or the container's job failed.
+        KeyboardInterrupt: Ctrl-C ended the container.
+        StoppedError: SIGTERM did.
     """
     import nemo_run as run
     from nemo_run.config import get_nemorun_home
@@ -110,9 +113,12 @@ def submit(
         _say_what_is_not_sent(settings)
     refuse_changed_names(settings, str(get_nemorun_home()), [job.script for job in jobs])
     needed = needs(settings, paths, written)
+    waits = isinstance(settings, Docker) and not dry_run
     with (
+        ended_by_signals() if waits else contextlib.nullcontext() as ending,
         _in_folder(ROOT),  # NeMo-Run asks git about the current folder
-        contextlib.redirect_stdout(io.StringIO()),  # its own page of advice, beside which the result would be lost
+        # beside NeMo-Run's own page of advice the result would be lost; a container's output is among it, and wanted
+        contextlib.redirect_stdout(sys.stderr if waits else io.StringIO()),
         run.Experiment(
             title,
             executor=jobs[0].executor,
@@ -139,7 +145,11 @@ def submit(
                     look_at_cluster(_tunnel(experiment, settings), settings, needed)
                 else:
                     look_here(needed)
-                experiment.run(detach=not isinstance(settings, Docker))
+                if ending:
+                    ending.experiment = experiment
+                experiment.run(detach=not waits)
+                if ending and ending.came:  # while the image was fetched
+                    ending.end()
         except RecipeError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -155,8 +165,8 @@ def submit(
         if dry_run:
             shutil.rmtree(folder)
     numbers = {} if dry_run else {name: job.handle.rpartition("/")[2] for name, job in made}
-    if isinstance(settings, Docker) and not dry_run:
-        _expect_success(made)
+    if ending:
+        ending.expect_success(made)
     return Submission(
         experiment=experiment._id,
         scripts=scripts,
@@ -214,12 +224,6 @@ _Readable.add_representer(
 def log_pattern(job: Any, number: str) -> str:
     """Return the pattern of a job's log files: one for each time that Slurm started it, of an array one an element."""
     return f"{job.executor.tunnel.job_dir}/{Path(job.executor.job_dir).name}/log-*_{number}*_*.out"
-
-
-def _expect_success(made: Sequence[tuple[str, Any]]) -> None:
-    for name, job in made:
-        if "SUCCEEDED" not in str(job.state):
-            raise RecipeError(f"the container of {name} ended as {job.state}; its log is in {job.executor.job_dir}")
 
 
 @contextlib.contextmanager
