@@ -65,7 +65,7 @@ def run(request: pytest.FixtureRequest, tiny: Tiny, tmp_path_factory: pytest.Tem
             f"data.global_batch_size={BATCH}",
             "data.micro_batch_size=2",
             "data.num_workers=0",
-            "optim.config.lr=0.0",
+            "optim.config.lr=1e-30",
             "optim.lr_scheduler.min_lr=0.0",
         ],
     )
