@@ -113,6 +113,9 @@ def test_a_large_tensor_is_sampled_from_end_to_end() -> None:
 @pytest.fixture
 def one_process() -> Iterator[None]:
     """A process group of this process alone, which reading a checkpoint takes."""
+    if torch.distributed.is_initialized():  # NeMo's conversions in earlier tests leave one behind
+        yield
+        return
     torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
     yield
     torch.distributed.destroy_process_group()
