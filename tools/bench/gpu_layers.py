@@ -142,8 +142,9 @@ def measure(plan: Plan, precision: str, request: Request) -> Measured:
     try:
         if len(steps()) != plan.steps:
             shutil.rmtree(request.folder, ignore_errors=True)
+            recipe = compose(request, ("trainer.enable_checkpointing=false", "log.wandb=null"))
             # no checkpoints: 12 bytes a parameter, for runs that nobody goes on from
-            recipe = compose(request, ("log.ckpt=null", "trainer.enable_checkpointing=false", "log.wandb=null"))
+            recipe.log.ckpt = None
             recipe.trainer.strategy.ckpt_async_save = False
             run_recipe(recipe, precision.replace("-", "_"), request.folder)
     except RecipeError as error:
