@@ -13,19 +13,11 @@ from typer.testing import CliRunner
 from launch import app
 from preprocessing.errors import UsageError
 from recipes.shape import read_shape
+from tests.recipes.test_shape import CONFIG
 from tools.commands.options import print_result
 from tools.plan.budget import Budget, parse_budget, read_texts
 
 HUGE = "1" + 400 * "0"
-MODEL: dict[str, Any] = {
-    "architectures": ["LlamaForCausalLM"],
-    "hidden_size": 64,
-    "intermediate_size": 96,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "vocab_size": 512,
-}
 REPORT: dict[str, Any] = {
     "runs": {"cpt": {"dataset": "train", "epochs": {"en": {"share": 0.9}, "replay": {"share": 0.1}}}},
     "languages": {"en": {"tokens": {"train": 500}}},
@@ -164,7 +156,7 @@ def test_a_configuration_that_is_no_llama_is_refused_by_its_file(
     changes: dict[str, Any], sentence: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({**MODEL, **changes}))
+    path.write_text(json.dumps({**CONFIG, **changes}))
     with pytest.raises(UsageError, match=rf"config\.json is not Llama-shaped: .*{sentence}"):
         read_shape(path)
 
@@ -221,7 +213,7 @@ def test_a_search_by_speed_wants_a_format_of_known_speed() -> None:
 
 
 def test_the_precision_aware_optimizer_is_refused_on_a_cpu(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps(MODEL))
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     on_a_cpu = ("--model", "tiny", "--hardware", "cpu", "--shape", str(tmp_path))
     plan(*on_a_cpu)
     with pytest.raises(UsageError, match="is Transformer Engine's, which is for GPUs"):

@@ -16,6 +16,7 @@ from recipes.formats import format_named
 from recipes.gpus import GPUS
 from recipes.request import make_request
 from tests.recipes.tiny import Tiny
+from tests.tools.plan.test_asked import EIGHT_B
 from tools.plan.bought import Bought, buy
 from tools.plan.budget import Texts, parse_budget, read_texts
 from tools.plan.claims import ceiling, claims
@@ -277,16 +278,7 @@ def test_options_of_batch_and_layout_count_before_it_is_looked_at_whether_all_di
 
 
 def test_another_model_and_another_gpu_can_be_described(tmp_path: Path) -> None:
-    config = {
-        "architectures": ["LlamaForCausalLM"],
-        "hidden_size": 4096,
-        "intermediate_size": 14336,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "vocab_size": 128256,
-    }
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "config.json").write_text(json.dumps(EIGHT_B))
     gpu = ("--hardware", "8xnew1", "--gpu-memory", "256", "--gpu-tflops", "bf16=1300,fp8=2600")
     said = asked("--shape", str(tmp_path), *gpu)
     assert "8.03 B parameters, on 8 NEW1, fp8-current" in said
